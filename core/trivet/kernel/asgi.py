@@ -1,0 +1,390 @@
+"""The ASGI adapter: the async driver around the lifecycle, or one hop to a thread and the sync driver.
+
+https://asgi.readthedocs.io/en/latest/specs/www.html
+"""
+
+import asyncio
+import contextvars
+import io
+import types
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
+from tempfile import SpooledTemporaryFile
+from typing import Any
+
+from werkzeug.exceptions import ClientDisconnected
+
+from .context import current
+from .environ import AsgiContext
+from .http import SWALLOWED_BYTES, body_allowed
+from .workers import Workers
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+#: Up to this many bytes a body that was read ahead stays in memory.
+SPOOL_BYTES = 512 * 1024
+_BODILESS_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
+_NO_STREAM: Any = object()
+
+
+class Disconnected(Exception):
+    """The client has gone before the answer was complete."""
+
+
+def make_asgi(app: Any) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
+    """Return the ASGI half of an application: a plain coroutine function, which servers recognise as one."""
+
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection: a request, a WebSocket, or the server's lifespan."""
+        kind = scope["type"]
+        if kind == "http":
+            await _serve_http(app, scope, receive, send)
+        elif kind == "lifespan":
+            await app.serve_lifespan(receive, send)
+        elif kind == "websocket":
+            if not app.ready:
+                await app.start_on_loop()
+            await app.serve_websocket(scope, receive, send)
+        else:
+            raise ValueError(f"{app.name!r} does not speak the ASGI protocol {kind!r}.")
+
+    return asgi
+
+
+async def _serve_http(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    if not app.ready:
+        await app.start_on_loop()
+    for intake in app.intake:
+        scope = intake.scope(scope)
+    ctx = app.asgi_context_class(app, scope)
+    problem = ctx.own_path()
+    headers = ctx.headers = dict(scope["headers"])
+    host = headers.get(b"host")
+    length = headers.get(b"content-length")
+    app.admit(
+        ctx,
+        ctx._path,
+        scope["method"],
+        None if host is None else host.decode("latin-1"),
+        None if length is None else length.decode("latin-1"),
+    )
+    if problem is not None and app.checks_requests:
+        ctx.refuse(problem)
+    if length is not None or b"transfer-encoding" in headers or scope["method"] not in _BODILESS_METHODS:
+        try:
+            await _read_ahead(ctx, receive, length)
+        except Disconnected:
+            # Perhaps only the sending half of the connection is closed: say what was wrong.
+            ctx.refuse(ClientDisconnected())
+    if ctx.plan.on_loop:
+        await _on_loop(app, ctx, receive, send)
+    else:
+        await _in_thread(app, ctx, receive, send)
+
+
+async def _read_ahead(ctx: AsgiContext, receive: Receive, length: bytes | None) -> None:
+    """Read the body into memory or a spooled file, up to the limit; what is over it is noted, not kept."""
+    limit = ctx.app.config.get("MAX_CONTENT_LENGTH")
+    if limit is not None and length is not None and length.isdigit() and int(length) > limit:
+        # Too large: whoever asks for the body is told so. A small one is swallowed, since many servers and proxies
+        # lose an answer that comes while they are still sending.
+        while int(length) <= SWALLOWED_BYTES and (await receive()).get("more_body"):
+            pass
+        return
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        ctx.body = io.BytesIO(body)
+        ctx.body_length = len(body)
+        return
+    ctx.body = spool = SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - closed with the context
+    ctx.defer(spool.close)
+    ctx.body_length = 0
+    while True:
+        ctx.body_length += len(body)
+        if limit is not None and ctx.body_length > limit:
+            break  # the rest stays unread: whoever asks for the body gets a 413
+        spool.write(body)
+        if not message.get("more_body", False):
+            break
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            spool.close()
+            raise Disconnected
+        body = message.get("body", b"")
+    spool.seek(0)
+
+
+# -- on the loop
+
+
+async def _on_loop(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -> None:
+    ctx.on_loop = True
+    token = current.set(ctx)
+    error: BaseException | None = None
+    try:
+        if app.openers:
+            ctx.opened()
+        await _watched(_run(app, ctx, send), ctx, receive)
+    except Disconnected:
+        error = ctx.error or asyncio.CancelledError()
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        if error is not None or ctx._deferred is not None or ctx._request is not None or app.closers:
+            await _end(ctx, error)
+        if app.leavers:
+            ctx.left()
+        current.reset(token)
+
+
+async def _end(ctx: AsgiContext, error: BaseException | None) -> None:
+    failed = await ctx.aclose(error)
+    if failed is not None:
+        ctx.app.report(ctx, failed, "A teardown function failed")
+
+
+async def _run(app: Any, ctx: AsgiContext, send: Send) -> None:
+    response = await app.handle_on_loop(ctx)
+    if response._light:
+        await _send_light(ctx, response, send)
+    elif _is_buffered(response):
+        await _send_buffered(ctx, response, send)
+    else:
+        await _send_response(ctx, response, send)
+
+
+@types.coroutine
+def _watched(coroutine: Coroutine[Any, Any, None], ctx: AsgiContext, receive: Receive) -> Generator[Any, Any, None]:
+    """Await ``coroutine``; if it has to wait for something, watch meanwhile whether the client goes.
+
+    Most views end without waiting, and cost no watcher then.
+
+    :raises Disconnected: if the client has gone.
+    """
+    try:
+        waiting = coroutine.send(None)
+    except StopIteration:
+        return
+    yield from _Watcher(coroutine, ctx, receive).drive(waiting)
+
+
+class _Watcher:
+    """Drives a coroutine that waits, and looks out for the client.
+
+    When the client goes, what the coroutine waits for is cancelled, as :meth:`asyncio.Task.cancel` would; the server's
+    task, which may be of its own kind, is left alone.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], ctx: AsgiContext, receive: Receive) -> None:
+        self._coroutine = coroutine
+        self._ctx = ctx
+        self._receive = receive
+        self._gone = self._pending = False
+        self._waiting: Any = None
+
+    def drive(self, waiting: Any) -> Generator[Any, Any, None]:
+        """Go on where the coroutine waits for ``waiting``."""
+        coroutine = self._coroutine
+        watcher = asyncio.get_running_loop().create_task(self._watch())
+        try:
+            while True:
+                self._waiting = waiting
+                try:
+                    answer = yield waiting
+                except BaseException as error:
+                    waiting = coroutine.throw(error)
+                else:
+                    if self._pending:
+                        self._pending = False
+                        waiting = coroutine.throw(asyncio.CancelledError())
+                    else:
+                        waiting = coroutine.send(answer)
+        except StopIteration:
+            pass
+        except asyncio.CancelledError:
+            if self._gone:
+                raise Disconnected from None
+            raise
+        finally:
+            watcher.cancel()
+
+    async def _watch(self) -> None:
+        """Wait for the client to go, then cancel the coroutine, unless the whole answer has been sent by then."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if not self._ctx.sent:
+            self._gone = True
+            self._pending = self._waiting is None or not self._waiting.cancel()
+
+
+# -- in a thread
+
+
+async def _in_thread(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -> None:
+    workers: Workers = app.workers
+    ctx.variables = contextvars.copy_context()
+    job = workers.run(ctx.variables.run, _drive, app, ctx)
+    try:
+        response, error = await job
+    except asyncio.CancelledError:
+        response, _ = job.result()  # the thread has come to its end all the same
+        if response is not None and not _is_buffered(response):
+            await workers.run(ctx.variables.run, _end_in_thread, ctx, None)
+        raise
+    if error is not None:
+        raise error
+    if response._light:
+        await _send_light(ctx, response, send)
+        return
+    if _is_buffered(response):
+        await _send_buffered(ctx, response, send)
+        return
+    token = current.set(ctx)
+    for variable, value in ctx.variables.items():
+        variable.set(value)  # for an asynchronous body, which is made here on the loop
+    try:
+        await _watched(_send_response(ctx, response, send), ctx, receive)
+    except Disconnected:
+        ctx.error = ctx.error or asyncio.CancelledError()
+    except BaseException as raised:
+        ctx.error = raised
+        raise
+    finally:
+        current.reset(token)
+        await workers.run(ctx.variables.run, _end_in_thread, ctx, ctx.error)
+
+
+def _drive(app: Any, ctx: AsgiContext) -> tuple[Any, BaseException | None]:
+    """Run the lifecycle in a worker thread by the sync driver; end the context if nothing is left to send."""
+    current.set(ctx)
+    try:
+        if app.openers:
+            ctx.opened()
+        try:
+            app.handle(ctx).send(None)
+        except StopIteration as stop:
+            response = stop.value
+        else:
+            raise RuntimeError("The lifecycle was suspended under the sync driver; a hook awaited without its bridge.")
+    except BaseException as error:
+        _end_in_thread(ctx, error)
+        return None, error
+    ctx.error = None
+    if _is_buffered(response):
+        _end_in_thread(ctx, None)
+    return response, None
+
+
+def _is_buffered(response: Any) -> bool:
+    """Say whether nothing of the application runs any more once the lifecycle has ended."""
+    return response._light or (isinstance(response._chunks, list) and not response._closers)
+
+
+def _end_in_thread(ctx: AsgiContext, error: BaseException | None) -> None:
+    failed = ctx.close(error)
+    if ctx.app.leavers:
+        ctx.left()
+    if failed is not None:
+        ctx.app.report(ctx, failed, "A teardown function failed")
+
+
+# -- sending
+
+
+async def _send_light(ctx: AsgiContext, response: Any, send: Send) -> None:
+    body = response._chunks[0]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": response._status_code,
+            "headers": [
+                (b"content-type", response._type.encode("latin-1")),
+                (b"content-length", b"%d" % len(body)),
+            ],
+        }
+    )
+    ctx.sent = True
+    await send({"type": "http.response.body", "body": b"" if ctx.scope["method"] == "HEAD" else body})
+
+
+async def _send_start(response: Any, headers: Iterable[tuple[str, str]], send: Send) -> None:
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": response.status_code, "headers": raw})
+
+
+async def _send_buffered(ctx: AsgiContext, response: Any, send: Send) -> None:
+    await _send_start(response, response.wire_headers(ctx), send)
+    body = b"".join(response.iter_encoded()) if body_allowed(ctx.scope["method"], response.status_code) else b""
+    ctx.sent = True
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _send_response(ctx: AsgiContext, response: Any, send: Send) -> None:
+    """Send a streamed response, or one that has something to close."""
+    chunks = response._chunks
+    if isinstance(chunks, (list, tuple)):
+        await _send_buffered(ctx, response, send)
+        await _close_response(ctx, response)
+        return
+    is_async = hasattr(chunks, "__aiter__")
+    if is_async:
+        response._chunks = ()  # so that Werkzeug, which knows only plain iterators, leaves it alone
+    await _send_start(response, response.wire_headers(ctx, streamed=True), send)
+    try:
+        if not body_allowed(ctx.scope["method"], response.status_code):
+            if hasattr(chunks, "aclose"):
+                await chunks.aclose()
+            ctx.sent = True
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            pieces = chunks.__aiter__() if is_async else _pieces(ctx, response.iter_encoded())
+            await _send_pieces(ctx, pieces, send)
+    finally:
+        await _close_response(ctx, response)
+
+
+async def _send_pieces(ctx: AsgiContext, pieces: AsyncIterator[Any], send: Send) -> None:
+    try:
+        async for piece in pieces:
+            data = piece.encode() if isinstance(piece, str) else piece
+            if data:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+    except (Disconnected, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        ctx.error = error
+        ctx.app.report(ctx, error, "An exception ended a streamed body")
+        raise
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
+    ctx.sent = True
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _pieces(ctx: AsgiContext, source: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Iterate a plain iterable in worker threads, so that what blocks in it does not block the loop."""
+    workers: Workers = ctx.app.workers
+    variables = ctx.variables or contextvars.copy_context()
+    iterator = iter(source)
+    while True:
+        piece = await workers.run(variables.run, next, iterator, _NO_STREAM)
+        if piece is _NO_STREAM:
+            return
+        yield piece
+
+
+async def _close_response(ctx: AsgiContext, response: Any) -> None:
+    if not hasattr(response._chunks, "close") and not response._closers:
+        return
+    variables = ctx.variables or contextvars.copy_context()
+    try:
+        await ctx.app.workers.run(variables.run, response.close)
+    except Exception as error:
+        ctx.app.report(ctx, error, "Closing a response failed")
