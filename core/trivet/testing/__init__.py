@@ -1,0 +1,6 @@
+"""What authors of applications and plugins test with."""
+
+from ..builtin.testclient import AppEnvironBuilder, AppRunner, TestClient
+from .apps import make_app
+
+__all__ = ["AppEnvironBuilder", "AppRunner", "TestClient", "make_app"]
