@@ -298,7 +298,7 @@ wishes = st.dictionaries(
 @given(wishes)
 def test_the_order_meets_every_wish_or_names_a_circle(wished: dict[str, tuple[list[str], list[str]]]) -> None:
     found = [
-        Found(name, "object", name, manifest=Plugin(name=name, before=tuple(before), after=tuple(after)))
+        Found(name, "object", name, dict, manifest=Plugin(name=name, before=tuple(before), after=tuple(after)))
         for name, (before, after) in wished.items()
     ]
     try:
@@ -314,7 +314,7 @@ def test_the_order_meets_every_wish_or_names_a_circle(wished: dict[str, tuple[li
 
 
 def test_without_wishes_the_order_is_the_configured_one() -> None:
-    found = [Found(name, "object", name, manifest=Plugin(name=name)) for name in "cab"]
+    found = [Found(name, "object", name, dict, manifest=Plugin(name=name)) for name in "cab"]
     assert [one.name for one in sort(found)] == ["c", "a", "b"]
 
 

@@ -177,7 +177,7 @@ def test_an_order_is_found_wherever_there_is_one(hidden: list[str], wishes: list
             wanted[first]["before"].append(second)
         else:
             wanted[second][kind].append(first)
-    found = [Found(name, "object", name, manifest=plug(name, **wanted[name]).plugin) for name in "abcdef"]
+    found = [Found(name, "object", name, dict, manifest=plug(name, **wanted[name]).plugin) for name in "abcdef"]
     ordered = [one.name for one in sort(found)]
     assert sorted(ordered) == list("abcdef")
     for name, kinds in wanted.items():

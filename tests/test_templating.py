@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from trivet.app import Trivet
 from trivet.blueprints import Blueprint
+from trivet.builtin.jinja import Environment
 from trivet.builtin.templating import (
-    Environment,
     Templating,
     render_template,
     render_template_string,

@@ -24,11 +24,10 @@ from .builtin.responses import trivet_make_response
 from .builtin.sessions import SecureCookieSessionInterface, SessionInterface
 from .builtin.signing import Signing
 from .builtin.static import send_from_directory
-from .builtin.templating import DispatchingLoader, Environment, Templating
-from .builtin.testclient import AppEnvironBuilder, AppRunner, TestClient
-from .config import Config
+from .builtin.templating import EnvironmentClass, Templating
+from .builtin.testclient import AppEnvironBuilder, TestClient
+from .config import Config, ConfigAttribute
 from .kernel.chains import is_coroutine_function
-from .kernel.config import ConfigAttribute
 from .kernel.context import Context, RequestContext, current
 from .kernel.core import Kernel
 from .kernel.errors import place_of
@@ -66,12 +65,12 @@ class Trivet(Scaffold, Kernel):
     request_class: type[Request] = Request
     response_class: type[Response] = Response
     aborter_class: type[Aborter] = Aborter
-    jinja_environment: type[Environment] = Environment
+    jinja_environment: Any = EnvironmentClass()
     app_ctx_globals_class: type[Any] = Namespace
     config_class: type[Config] = Config
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
     test_client_class: type[TestClient] | None = None
-    test_cli_runner_class: type[AppRunner] | None = None
+    test_cli_runner_class: type[Any] | None = None
     #: Reads and writes sessions.
     session_interface: SessionInterface = SecureCookieSessionInterface()
     #: What ``Trivet()`` starts its configuration with.
@@ -197,11 +196,11 @@ class Trivet(Scaffold, Kernel):
         return self.settle(self.hook.trivet_json_provider(app=self))  # type: ignore[no-any-return]
 
     @cached_property
-    def jinja_env(self) -> Environment:
-        """The template environment, made on first use."""
+    def jinja_env(self) -> Any:
+        """The template environment, a :class:`jinja2.Environment`, made on first use."""
         return self.create_jinja_environment()
 
-    def create_jinja_environment(self) -> Environment:
+    def create_jinja_environment(self) -> Any:
         """Make the template environment."""
         return self.templating.create_environment()
 
@@ -209,9 +208,9 @@ class Trivet(Scaffold, Kernel):
         """Add to ``context`` what every template gets; names it has already stay."""
         self.templating.update_template_context(current.get(), context)
 
-    def create_global_jinja_loader(self) -> DispatchingLoader:
+    def create_global_jinja_loader(self) -> Any:
         """Make the loader that finds the templates of the application and its blueprints."""
-        return DispatchingLoader(self)
+        return self.templating.create_loader()
 
     def select_jinja_autoescape(self, filename: str | None) -> bool:
         """Say whether a template is escaped: strings, and HTML, XML and SVG files are."""
@@ -428,8 +427,10 @@ class Trivet(Scaffold, Kernel):
         cls = self.test_client_class or TestClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
-    def test_cli_runner(self, **kwargs: Any) -> AppRunner:
-        """Return a runner of the application's click commands."""
+    def test_cli_runner(self, **kwargs: Any) -> Any:
+        """Return a runner of the application's click commands, a :class:`click.testing.CliRunner`."""
+        from .builtin.runner import AppRunner
+
         return (self.test_cli_runner_class or AppRunner)(self, **kwargs)
 
     def make_shell_context(self) -> dict[str, Any]:

@@ -5,11 +5,30 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import IO, Any
+from typing import IO, Any, Generic, TypeVar
 
 from werkzeug.utils import import_string
 
 from .kernel.config import Settings
+
+T = TypeVar("T")
+
+
+class ConfigAttribute(Generic[T]):
+    """An attribute of an application that reads and writes a configuration key."""
+
+    def __init__(self, name: str, convert: Callable[[Any], T] | None = None) -> None:
+        self.name = name
+        self.convert = convert
+
+    def __get__(self, app: Any, owner: type | None = None) -> Any:
+        if app is None:
+            return self
+        value = app.config[self.name]
+        return self.convert(value) if self.convert is not None else value
+
+    def __set__(self, app: Any, value: Any) -> None:
+        app.config[self.name] = value
 
 
 class Config(Settings):

@@ -10,7 +10,6 @@ from functools import cached_property, update_wrapper
 from typing import IO, Any, TypeVar
 
 import click
-from jinja2 import BaseLoader, FileSystemLoader
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from .commands import AppGroup
@@ -139,10 +138,12 @@ class Scaffold:
         self._static_url_path = value.rstrip("/") if value is not None else None
 
     @cached_property
-    def jinja_loader(self) -> BaseLoader | None:
-        """The loader of the template folder, or ``None``."""
+    def jinja_loader(self) -> Any:
+        """The :class:`jinja2.BaseLoader` of the template folder, or ``None``."""
         if self.template_folder is None:
             return None
+        from jinja2 import FileSystemLoader  # not at the top: an application without templates needs no Jinja
+
         return FileSystemLoader(os.path.join(self.root_path, self.template_folder))
 
     def send_static_file(self, filename: str) -> Any:

@@ -19,10 +19,9 @@ from ..kernel.errors import ConfigError
 F = TypeVar("F", bound=Callable[..., Any])
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_ORIGIN = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
-)
-_HOST = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+# As text, which `re` compiles when the first browser comes.
+_HOST = r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
+_ORIGIN = rf"(?P<scheme>[a-z][a-z0-9+.-]*)://{_HOST}"
 
 
 class Origin(NamedTuple):
@@ -35,7 +34,7 @@ class Origin(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Origin | None":
         """Return the origin that ``text`` spells, or ``None`` if it is none: ``null``, or one with a path."""
-        found = _ORIGIN.fullmatch(text.lower())
+        found = re.fullmatch(_ORIGIN, text.lower())
         if found is None:
             return None
         scheme, host, port = found["scheme"], found["host"], found["port"]
@@ -209,7 +208,7 @@ def _is_own(origin: Origin, ctx: Any) -> bool:
     Behind a proxy that ends TLS a request may look as if it came by http although it came by https; so only
     the reverse is telling: a page by http, which anybody on the way can forge, is not of an https site.
     """
-    found = _HOST.fullmatch((ctx.header("Host") or "").lower())
+    found = re.fullmatch(_HOST, (ctx.header("Host") or "").lower())
     if found is None or found["host"] != origin.host or origin.scheme not in _DEFAULT_PORTS:
         return False
     port = int(found["port"]) if found["port"] else _DEFAULT_PORTS[origin.scheme]

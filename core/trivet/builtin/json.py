@@ -9,7 +9,6 @@ from datetime import date
 from json.encoder import c_make_encoder, encode_basestring, encode_basestring_ascii  # type: ignore[attr-defined]
 from typing import IO, Any, ClassVar
 
-import msgspec
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.http import http_date
 
@@ -24,16 +23,6 @@ _JSON = "application/json"
 
 #: Types of values that the two encoders write alike.
 _SCALARS = frozenset((str, int, bool, type(None)))
-
-
-def _encode_plain(obj: dict[str, Any]) -> bytes:
-    try:
-        return _sorted_encoder.encode(obj)
-    except (UnicodeEncodeError, OverflowError):
-        return b"\x7f"  # lone surrogates and the like: for the standard encoder
-
-
-_sorted_encoder = msgspec.json.Encoder(order="sorted")
 
 
 class JSONProvider:
@@ -91,7 +80,9 @@ def encode_special(obj: Any) -> Any:
         return dataclasses.asdict(obj)
     if hasattr(obj, "__html__"):
         return str(obj.__html__())
-    if isinstance(obj, msgspec.Struct):
+    if hasattr(type(obj), "__struct_fields__"):
+        import msgspec
+
         return msgspec.structs.asdict(obj)
     raise TypeError(f"Object of type {type(obj).__name__} is not JSON serializable")
 
@@ -124,8 +115,8 @@ class DefaultJSONProvider(JSONProvider):
         """
         if not kwargs:
             try:
-                return msgspec.json.decode(s)
-            except (msgspec.DecodeError, RecursionError):
+                return self._decode(s)
+            except (ValueError, RecursionError):
                 pass  # the standard library reads a little more (NaN, UTF-16) and words its errors as users know
         try:
             return json.loads(s, **kwargs)
@@ -136,6 +127,20 @@ class DefaultJSONProvider(JSONProvider):
         super().__setattr__(name, value)
         for prepared in ("_encode", "_dumps_is_ours", "_is_standard"):
             self.__dict__.pop(prepared, None)
+
+    @lazy
+    def _decode(self) -> Any:
+        """The decoder of msgspec."""
+        import msgspec  # not at the top: it is slow to import, and an application may never read or write JSON
+
+        return msgspec.json.decode
+
+    @lazy
+    def _encode_sorted(self) -> Any:
+        """The encoder of msgspec, which sorts keys as the standard library's does."""
+        import msgspec
+
+        return msgspec.json.Encoder(order="sorted").encode
 
     @lazy
     def _encode(self) -> Any:
@@ -168,7 +173,10 @@ class DefaultJSONProvider(JSONProvider):
                     break
             else:
                 # For these msgspec writes the same bytes, unless a character has to be escaped for ASCII.
-                body = _encode_plain(obj)
+                try:
+                    body: bytes = self._encode_sorted(obj)
+                except (UnicodeEncodeError, OverflowError):
+                    body = b"\x7f"  # lone surrogates and the like: for the standard encoder
                 if body.isascii() and 0x7F not in body:
                     return body + b"\n"
         if not self._dumps_is_ours:

@@ -3,7 +3,6 @@
 https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md
 """
 
-import asyncio
 from typing import Any
 
 
@@ -113,10 +112,10 @@ class Rsgi:
             socket = _SocketConnection(protocol)
             await self.app.asgi(_scope(scope, "websocket"), socket.receive, socket.send)
 
-    def init(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Run startup, before the first connection."""
+    def init(self, loop: Any) -> None:
+        """Run startup, before the first connection, on Granian's event loop."""
         loop.run_until_complete(self.app.start_on_loop())
 
-    def close(self, loop: asyncio.AbstractEventLoop) -> None:
+    def close(self, loop: Any) -> None:
         """Run shutdown, after the last connection."""
         loop.run_until_complete(self.app.lifespan.stop_on_loop())

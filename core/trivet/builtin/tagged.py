@@ -8,7 +8,6 @@ from json.encoder import c_make_encoder, encode_basestring_ascii  # type: ignore
 from typing import Any, ClassVar
 from uuid import UUID
 
-import msgspec
 from markupsafe import Markup
 from werkzeug.http import http_date, parse_date
 
@@ -286,7 +285,9 @@ _encode: Callable[[Any, int], Any] = c_make_encoder(
 
 
 def _decode(text: str) -> Any:
+    import msgspec  # not at the top: see builtin/json.py
+
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return json.loads(text)  # reads a little more: NaN, lone surrogates

@@ -1,4 +1,4 @@
-"""Talking to an application without a server: the test client, made-up requests, the command runner."""
+"""Talking to an application without a server: the test client, made-up requests."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from click.testing import CliRunner, Result
 from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Request as WerkzeugRequest
 
@@ -52,6 +51,14 @@ class AppEnvironBuilder(EnvironBuilder):
     def json_dumps(self, obj: Any, **kwargs: Any) -> str:
         """Write the ``json`` argument as the application would."""
         return self.app.json.dumps(obj, **kwargs)  # type: ignore[no-any-return]
+
+
+def _from_environ(app: Any, environ: dict[str, Any], environ_base: dict[str, Any]) -> WerkzeugRequest:
+    builder = AppEnvironBuilder.from_environ(environ, app=app, environ_base=environ_base)
+    try:
+        return builder.get_request()
+    finally:
+        builder.close()
 
 
 class TestClient(Client):
@@ -121,9 +128,7 @@ class TestClient(Client):
             builder, first.environ_base = first, self._copy_environ(first.environ_base or {})
             request = builder.get_request()
         elif not kwargs and isinstance(first, dict):
-            request = EnvironBuilder.from_environ(
-                first, app=self.application, environ_base=self._copy_environ({})
-            ).get_request()
+            request = _from_environ(self.application, first, self._copy_environ({}))
         elif not kwargs and isinstance(first, WerkzeugRequest):
             request = type(first)(self._copy_environ(first.environ))
         else:
@@ -136,9 +141,9 @@ class TestClient(Client):
         finally:
             if self.preserve_context:
                 self.application.openers.remove(self._keep)
+            for ctx in self._kept:
+                self._stack.enter_context(_Kept(ctx))
         response.json_module = self.application.json
-        for ctx in self._kept:
-            self._stack.enter_context(_Kept(ctx))
         return response
 
     def _leave(self) -> None:
@@ -204,18 +209,3 @@ class ScriptInfo:
                 raise click.UsageError("No application was given.")
             self._loaded_app = self.create_app()
         return self._loaded_app
-
-
-class AppRunner(CliRunner):
-    """Runs click commands of an application in isolation."""
-
-    def __init__(self, app: Any, **kwargs: Any) -> None:
-        self.app = app
-        super().__init__(**kwargs)
-
-    def invoke(self, cli: Any = None, args: Any = None, **kwargs: Any) -> Result:  # type: ignore[override]
-        """Run a command: the application's own group, unless ``cli`` is given."""
-        if cli is None:
-            cli = self.app.cli
-        kwargs.setdefault("obj", ScriptInfo(create_app=lambda: self.app))
-        return super().invoke(cli, args, **kwargs)

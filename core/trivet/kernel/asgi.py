@@ -3,7 +3,6 @@
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
-import asyncio
 import contextvars
 import io
 import types
@@ -30,6 +29,13 @@ _NO_STREAM: Any = object()
 
 class Disconnected(Exception):
     """The client has gone before the answer was complete."""
+
+
+def _cancelled() -> BaseException:
+    """Return the error of a context whose client has gone."""
+    from asyncio import CancelledError  # not at the top: an application under WSGI does without asyncio
+
+    return CancelledError()
 
 
 def make_asgi(app: Any) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
@@ -130,7 +136,7 @@ async def _on_loop(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -> 
             ctx.opened()
         await _watched(_run(app, ctx, send), ctx, receive)
     except Disconnected:
-        error = ctx.error or asyncio.CancelledError()
+        error = ctx.error or _cancelled()
     except BaseException as raised:
         error = raised
         raise
@@ -189,6 +195,8 @@ class _Watcher:
 
     def drive(self, waiting: Any) -> Generator[Any, Any, None]:
         """Go on where the coroutine waits for ``waiting``."""
+        import asyncio
+
         coroutine = self._coroutine
         watcher = asyncio.get_running_loop().create_task(self._watch())
         try:
@@ -231,7 +239,7 @@ async def _in_thread(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -
     job = workers.run(ctx.variables.run, _drive, app, ctx)
     try:
         response, error = await job
-    except asyncio.CancelledError:
+    except BaseException:  # the server cancels: nothing else comes out of a job
         response, _ = job.result()  # the thread has come to its end all the same
         if response is not None and not _is_buffered(response):
             await workers.run(ctx.variables.run, _end_in_thread, ctx, None)
@@ -250,7 +258,7 @@ async def _in_thread(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -
     try:
         await _watched(_send_response(ctx, response, send), ctx, receive)
     except Disconnected:
-        ctx.error = ctx.error or asyncio.CancelledError()
+        ctx.error = ctx.error or _cancelled()
     except BaseException as raised:
         ctx.error = raised
         raise
@@ -354,7 +362,7 @@ async def _send_pieces(ctx: AsgiContext, pieces: AsyncIterator[Any], send: Send)
             data = piece.encode() if isinstance(piece, str) else piece
             if data:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
-    except (Disconnected, asyncio.CancelledError):
+    except Disconnected:
         raise
     except Exception as error:
         ctx.error = error

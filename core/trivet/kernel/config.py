@@ -1,27 +1,8 @@
-"""The configuration mapping, and attributes that stand for its keys."""
+"""The configuration mapping."""
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
-
-T = TypeVar("T")
-
-
-class ConfigAttribute(Generic[T]):
-    """An attribute of an application that reads and writes a configuration key."""
-
-    def __init__(self, name: str, convert: Callable[[Any], T] | None = None) -> None:
-        self.name = name
-        self.convert = convert
-
-    def __get__(self, app: Any, owner: type | None = None) -> Any:
-        if app is None:
-            return self
-        value = app.config[self.name]
-        return self.convert(value) if self.convert is not None else value
-
-    def __set__(self, app: Any, value: Any) -> None:
-        app.config[self.name] = value
+from collections.abc import Mapping
+from typing import Any
 
 
 class Settings(dict[str, Any]):

@@ -241,8 +241,9 @@ class Kernel(WsgiSide):
     ) -> Plan:
         """Bind every step of the lifecycle for one endpoint, in both flavours."""
         is_async = is_coroutine_function(view)
-        sync = Flow(self.loops.bridge(view) if is_async else view, False)
-        plan = Plan(endpoint, view, self.scopes_of(endpoint), sync, Flow(view, is_async))
+        plan = Plan(endpoint, view, self.scopes_of(endpoint))
+        plan.sync = Flow(self.loops.bridge(view) if is_async else view, False)
+        plan.loop = Flow(view, is_async)
         for step, hook, names in STEPS:
             for flow, bridged in ((plan.sync, True), (plan.loop, False)):
                 chain = self.chain(hook, names, plan.scopes, bridged, safe)

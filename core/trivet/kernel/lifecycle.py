@@ -6,13 +6,11 @@ has been put behind the bridge when setup ended. The *async driver* awaits it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from .chains import Chain, runs_inline
 
 
-@dataclass(slots=True)
 class Flow:
     """What is done for a route in one flavour, bound when setup ends.
 
@@ -24,18 +22,20 @@ class Flow:
     :ivar after: chain of ``trivet_after_request(ctx, response)``.
     """
 
-    view: Any
-    view_async: bool
     before: Any = None
-    before_async: bool = False
+    before_async = False
     call: Any = None
-    call_async: bool = False
+    call_async = False
     respond: Any = None
-    respond_async: bool = False
+    respond_async = False
     recover: Any = None
-    recover_async: bool = False
+    recover_async = False
     after: Any = None
-    after_async: bool = False
+    after_async = False
+
+    def __init__(self, view: Any, view_async: bool) -> None:
+        self.view = view
+        self.view_async = view_async
 
     def bind(self, step: str, chain: Chain) -> None:
         """Set the chain of one step."""
@@ -43,21 +43,24 @@ class Flow:
         setattr(self, step + "_async", chain.is_async)
 
 
-@dataclass(slots=True)
 class Plan:
     """What is done for an endpoint: its view and its two flows.
 
     :ivar endpoint: ``None`` for requests that no rule matches.
     :ivar scopes: names of the blueprints the view belongs to, innermost first.
+    :ivar sync: what the sync driver runs.
+    :ivar loop: what is awaited.
     :ivar on_loop: whether ASGI requests stay on the event loop.
     """
 
-    endpoint: str | None
-    view: Callable[..., Any]
-    scopes: tuple[str, ...]
     sync: Flow
     loop: Flow
-    on_loop: bool = False
+    on_loop = False
+
+    def __init__(self, endpoint: str | None, view: Callable[..., Any], scopes: tuple[str, ...]) -> None:
+        self.endpoint = endpoint
+        self.view = view
+        self.scopes = scopes
 
 
 @runs_inline

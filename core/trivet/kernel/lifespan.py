@@ -1,6 +1,5 @@
 """The life of a serving process: startup before its first request, shutdown at its end, on both protocols."""
 
-import asyncio
 import atexit
 import os
 import sys
@@ -19,7 +18,7 @@ class Lifespan:
         self._app = weakref.ref(app)
         self._lock = threading.RLock()
         self._pid: int | None = None
-        self._starting: asyncio.Task[None] | None = None
+        self._starting: Any = None
 
     @property
     def started(self) -> bool:
@@ -45,6 +44,8 @@ class Lifespan:
         """Run startup on the event loop, once; under ASGI. Requests that come together wait for the same run."""
         if self.started:
             return
+        import asyncio  # here, because WSGI does without it
+
         loop = asyncio.get_running_loop()
         if self._starting is None or self._starting.get_loop() is not loop:
             self._starting = loop.create_task(self._startup())

@@ -1,15 +1,16 @@
 """One background event loop per process, on which synchronous code runs coroutines."""
 
-import asyncio
 import contextvars
 import os
 import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+# asyncio is imported where it is needed: it takes a tenth of `import trivet`, and an application without
+# asynchronous views never does under WSGI.
 
 
 class BackgroundLoop:
@@ -17,12 +18,12 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: Any = None
         self._pid = 0
         self._finalizer: weakref.finalize[Any, Any] | None = None
 
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """Return the running loop of this process."""
+    def loop(self) -> Any:
+        """Return the running :class:`asyncio.AbstractEventLoop` of this process."""
         if self._loop is None or self._pid != os.getpid() or self._loop.is_closed():
             with self._lock:
                 if self._loop is None or self._pid != os.getpid() or self._loop.is_closed():
@@ -30,7 +31,9 @@ class BackgroundLoop:
                     self._pid = os.getpid()
         return self._loop
 
-    def _start(self) -> asyncio.AbstractEventLoop:
+    def _start(self) -> Any:
+        import asyncio
+
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_serve, args=(loop,), name="trivet-loop", daemon=True)
         thread.start()
@@ -49,6 +52,8 @@ class BackgroundLoop:
                 "A synchronous function on the background loop tried to wait for a coroutine on the same loop; "
                 "make the calling function async."
             )
+        from concurrent.futures import Future
+
         context = contextvars.copy_context()
         done: Future[T] = Future()
         loop.call_soon_threadsafe(self._begin, loop, coroutine, context, done)
@@ -65,16 +70,18 @@ class BackgroundLoop:
 
     @staticmethod
     def _begin(
-        loop: asyncio.AbstractEventLoop,
+        loop: Any,
         coroutine: Coroutine[Any, Any, T],
         context: contextvars.Context,
-        done: "Future[T]",
+        done: Any,
     ) -> None:
+        from asyncio import CancelledError
+
         task = loop.create_task(coroutine, context=context)
 
-        def finish(ended: "asyncio.Task[T]") -> None:
+        def finish(ended: Any) -> None:
             if ended.cancelled():
-                done.set_exception(asyncio.CancelledError())
+                done.set_exception(CancelledError())
             elif (error := ended.exception()) is not None:
                 done.set_exception(error)
             else:
@@ -117,14 +124,14 @@ class BackgroundLoop:
 _ABSENT: Any = object()
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
+def _serve(loop: Any) -> None:
     try:
         loop.run_forever()
     finally:
         loop.close()
 
 
-def _stop(loop: asyncio.AbstractEventLoop, pid: int, thread: threading.Thread) -> None:
+def _stop(loop: Any, pid: int, thread: threading.Thread) -> None:
     """Stop a loop of this process and wait until its thread has closed it; a parent's loop is its own affair."""
     if pid == os.getpid() and not loop.is_closed():
         loop.call_soon_threadsafe(loop.stop)

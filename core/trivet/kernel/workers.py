@@ -1,6 +1,5 @@
 """The threads in which synchronous views run under ASGI."""
 
-import asyncio
 import os
 import threading
 from collections import deque
@@ -9,17 +8,23 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-Job = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+#: A function, its arguments, the future of its result, and that future's event loop.
+Job = tuple[Callable[..., Any], tuple[Any, ...], Any, Any]
 
 
-class _JobFuture(asyncio.Future[Any]):
-    """The result of a job. Cancelling whoever waits for it waits for the thread first, which cannot be stopped.
+def _make_future() -> Callable[[], Any]:
+    """Return what makes the future of a job.
 
-    So nothing that follows, such as closing what the job is using, runs beside it.
+    Cancelling whoever waits for it waits for the thread first, which cannot be stopped. So nothing that follows,
+    such as closing what the job is using, runs beside it.
     """
+    import asyncio  # not at the top: an application under WSGI does without it
 
-    def cancel(self, msg: Any = None) -> bool:
-        return False
+    class JobFuture(asyncio.Future[Any]):
+        def cancel(self, msg: Any = None) -> bool:
+            return False
+
+    return JobFuture
 
 
 class Workers:
@@ -32,21 +37,22 @@ class Workers:
 
     def __init__(self, limit: int = 40) -> None:
         self.limit = limit
-        self._begin()
+        self._threads = self._pid = 0
 
     def _begin(self) -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads = 0
         #: One token for each idle thread that no job has claimed; appending and popping are atomic.
         self._idle: deque[None] = deque()
+        self._future = _make_future()
         self._pid = os.getpid()
 
-    def run(self, function: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":
-        """Call ``function(*args)`` in a thread; return a future of the running loop."""
-        loop = asyncio.get_running_loop()
-        future = _JobFuture(loop=loop)
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call ``function(*args)`` in a thread; return an :class:`asyncio.Future` of the running loop."""
         if self._pid != os.getpid():
             self._begin()  # threads do not survive a fork
+        future = self._future()
+        loop = future.get_loop()
         try:
             self._idle.pop()
         except IndexError:
@@ -85,7 +91,7 @@ class Workers:
         self._threads = 0
 
 
-def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+def _settle(future: Any, result: Any, error: BaseException | None) -> None:
     if future.done():
         return
     if error is not None:

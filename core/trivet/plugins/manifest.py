@@ -1,7 +1,7 @@
 """What a plugin says about itself, and what is known about it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..kernel.errors import SetupError
@@ -48,7 +48,6 @@ class Plugin:
     options: type[Any] | None = None
 
 
-@dataclass
 class Found:
     """A plugin that was found, whether or not it is enabled.
 
@@ -61,22 +60,36 @@ class Found:
     :ivar rival: that another distribution offers the same name.
     """
 
-    name: str
-    source: str
-    place: str
-    load: Any = None
-    distribution: str | None = None
-    version: str | None = None
-    requirement: str = ""
-    declared: str = ""
-    enabled: bool = False
-    why_disabled: str = "not in the list of plugins"
-    manifest: Plugin | None = None
+    enabled = False
+    why_disabled = "not in the list of plugins"
     plugin: Any = None
     problem: str | None = None
     rival: str | None = None
     cause: BaseException | None = None
-    hooks: list[str] = field(default_factory=list)
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        place: str,
+        load: Callable[[], Any],
+        *,
+        distribution: str | None = None,
+        version: str | None = None,
+        requirement: str = "",
+        declared: str = "",
+        manifest: Plugin | None = None,
+    ) -> None:
+        self.name = name
+        self.source = source
+        self.place = place
+        self.load = load
+        self.distribution = distribution
+        self.version = version
+        self.requirement = requirement
+        self.declared = declared
+        self.manifest = manifest
+        self.hooks: list[str] = []
 
     @property
     def title(self) -> str:

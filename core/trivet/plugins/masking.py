@@ -8,36 +8,32 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-import msgspec
-
 from .manifest import Secret
 
 #: What stands in a secret's place.
 MASK = "…"
 
-_SECRET_NAME = re.compile(r"SECRET|PASSWORD|PASSWD|PWD|PASSPHRASE|TOKEN|CREDENTIAL|SALT|KEY|PRIVATE|DSN", re.IGNORECASE)
-_USERINFO = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*:/{1,3})(?P<user>[^/\s?#:@]*):(?P<password>[^\s/?#]*)@", re.IGNORECASE
-)
-_LONE_USER = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/\s?#:@]{16,})@", re.IGNORECASE)
-_PAIR = re.compile(
+# Patterns as text, which `re` compiles when something is first printed.
+_CONFIDENTIAL = "SECRET|PASSWORD|PASSWD|PWD|PASSPHRASE|TOKEN|CREDENTIAL|SALT|KEY|PRIVATE|DSN"
+_USERINFO = r"(?P<scheme>[a-z][a-z0-9+.-]*:/{1,3})(?P<user>[^/\s?#:@]*):(?P<password>[^\s/?#]*)@"
+_LONE_USER = r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/\s?#:@]{16,})@"
+_PAIR = (
     r"(?P<name>\b[\w.-]*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|credential)[\w.-]*)"
-    r"(?P<equals>\s*=\s*)(?P<value>'[^']*'|[^\s&;,]+)",
-    re.IGNORECASE,
+    r"(?P<equals>\s*=\s*)(?P<value>'[^']*'|[^\s&;,]+)"
 )
 _PLAIN = (int, float, datetime.date, datetime.timedelta, datetime.time, PurePath, enum.Enum)
 
 
 def is_secret_name(name: str) -> bool:
     """Say whether a setting of this name is taken for a secret."""
-    return _SECRET_NAME.search(name) is not None
+    return re.search(_CONFIDENTIAL, name, re.IGNORECASE) is not None
 
 
 def mask_text(text: str) -> str:
     """Mask credentials inside a text: in URLs, and as ``password=...``."""
-    text = _USERINFO.sub(rf"\g<scheme>\g<user>:{MASK}@", text)
-    text = _LONE_USER.sub(rf"\g<scheme>{MASK}@", text)
-    return _PAIR.sub(rf"\g<name>\g<equals>{MASK}", text)
+    text = re.sub(_USERINFO, rf"\g<scheme>\g<user>:{MASK}@", text, flags=re.IGNORECASE)
+    text = re.sub(_LONE_USER, rf"\g<scheme>{MASK}@", text, flags=re.IGNORECASE)
+    return re.sub(_PAIR, rf"\g<name>\g<equals>{MASK}", text, flags=re.IGNORECASE)
 
 
 def mask(name: str, value: Any) -> Any:
@@ -49,7 +45,9 @@ def mask(name: str, value: Any) -> Any:
         return value if not isinstance(value, bytes) else ""
     if isinstance(value, Secret) or is_secret_name(name):
         return MASK
-    if isinstance(value, msgspec.Struct):
+    if hasattr(type(value), "__struct_fields__"):
+        import msgspec  # not at the top: whoever only makes an application needs neither it nor this module
+
         value = msgspec.structs.asdict(value)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}

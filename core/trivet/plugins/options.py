@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-import msgspec
-
 from ..kernel.errors import ConfigError, did_you_mean, nearest
 from .manifest import Secret
 from .masking import mask
 from .project import Project
+
+# msgspec is imported where it is needed: an application whose plugins have no options needs none.
 
 
 class Option(typing.NamedTuple):
@@ -33,6 +33,8 @@ def _prefix(plugin: str) -> str:
 
 
 def _fields(schema: type[Any]) -> dict[str, Any]:
+    import msgspec
+
     return {one.encode_name: one for one in msgspec.structs.fields(schema)}
 
 
@@ -99,6 +101,8 @@ def _is_secret(kind: Any) -> bool:
 
 def _from_text(text: str, kind: Any) -> Any:
     """Read an environment variable: a list or table as JSON, a list also with commas between its items; else text."""
+    import msgspec
+
     parts = _parts(kind)
     kinds = [typing.get_origin(part) or part for part in parts if isinstance(typing.get_origin(part) or part, type)]
     is_list = any(one in (list, tuple, set, frozenset) for one in kinds)
@@ -127,6 +131,8 @@ def validate(plugin: str, schema: type[Any], values: dict[str, tuple[Any, str]])
 
     :raises ConfigError: naming the option, where its value stood, and what is wrong with it.
     """
+    import msgspec
+
     fields = _fields(schema)
     for name, (value, origin) in values.items():
         try:
@@ -144,6 +150,8 @@ def validate(plugin: str, schema: type[Any], values: dict[str, tuple[Any, str]])
 
 def describe(plugin: str, schema: type[Any], values: dict[str, tuple[Any, str]]) -> list[Option]:
     """List all options of a plugin with value and origin; secrets are masked by their type."""
+    import msgspec
+
     listed = []
     for name, one in _fields(schema).items():
         secret = _is_secret(one.type)

@@ -1,9 +1,7 @@
 """The project's configuration file: ``trivet.toml``, or ``[tool.trivet]`` in ``pyproject.toml``."""
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ from ..kernel.errors import ConfigError, did_you_mean
 TOP_KEYS = ("app", "plugins", "disable", "config")
 
 
-@dataclass
 class Project:
     """What the file says.
 
@@ -25,12 +22,13 @@ class Project:
     :ivar tables: the options of each plugin.
     """
 
-    path: Path | None = None
-    app: str | None = None
-    plugins: list[str] = field(default_factory=list)
-    disable: list[str] = field(default_factory=list)
-    config: dict[str, Any] = field(default_factory=dict)
-    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.app: str | None = None
+        self.plugins: list[str] = []
+        self.disable: list[str] = []
+        self.config: dict[str, Any] = {}
+        self.tables: dict[str, dict[str, Any]] = {}
 
     @property
     def folder(self) -> Path:
@@ -79,6 +77,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     :raises ConfigError: naming the file and line, if it is not TOML or not readable.
     """
+    import tomllib  # not at the top: an application without a file needs none
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
