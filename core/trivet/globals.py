@@ -1,6 +1,7 @@
 """The proxies: ``request``, ``g``, ``session``, ``current_app``, ``websocket`` of the active context."""
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 from werkzeug.local import LocalProxy
 
@@ -43,41 +44,57 @@ def app_context() -> Context:
     return ctx
 
 
-class AppProxy(LocalProxy[Any]):
-    """A proxy whose attribute reads go straight to the active context's application."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return getattr(_get().app, name)
-        except LookupError:
-            raise OutsideContextError(NO_APP) from None
+def _current_app() -> Any:
+    return app_context().app
 
 
-class RequestProxy(LocalProxy[Any]):
-    """A proxy whose attribute reads go straight to the active context's request."""
+def _current_g() -> Any:
+    return app_context().g
 
-    __slots__ = ()
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            ctx = _get()
-        except LookupError:
-            raise OutsideContextError(NO_REQUEST) from None
-        return getattr(ctx._request or ctx.request, name)
+def _current_request() -> Any:
+    try:
+        ctx = _get()
+    except LookupError:
+        raise OutsideContextError(NO_REQUEST) from None
+    return ctx._request or ctx.request
+
+
+def _current_session() -> Any:
+    return request_context().session
+
+
+def _current_websocket() -> Any:
+    return request_context().websocket
+
+
+def _proxy(read: Callable[[], Any]) -> Any:
+    """Return a proxy of what ``read()`` returns, whose public attributes are read straight from there.
+
+    Werkzeug's class looks for each on the proxy first, in vain, which costs more than most attributes do.
+    """
+
+    class Proxy(LocalProxy[Any]):
+        __slots__ = ()
+
+        def __getattribute__(self, name: str) -> Any:
+            if name[:1] == "_":
+                return super().__getattribute__(name)
+            return getattr(read(), name)
+
+    return Proxy(read)
 
 
 #: The application of the active context.
-current_app: Trivet = cast(Trivet, AppProxy(lambda: app_context().app))
+current_app: Trivet = _proxy(_current_app)
 #: The free namespace of the active context.
-g: Namespace = cast(Namespace, LocalProxy(lambda: app_context().g))
+g: Namespace = _proxy(_current_g)
 #: The request of the active context.
-request: Request = cast(Request, RequestProxy(lambda: request_context().request))
+request: Request = _proxy(_current_request)
 #: The session of the active request.
-session: SessionMixin = cast(SessionMixin, LocalProxy(lambda: request_context().session))
+session: SessionMixin = _proxy(_current_session)
 #: The WebSocket connection of the active context.
-websocket: WebSocket = cast(WebSocket, LocalProxy(lambda: request_context().websocket))
+websocket: WebSocket = _proxy(_current_websocket)
 
 
 def has_request_context() -> bool:

@@ -44,13 +44,22 @@ def make_asgi(app: Any) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection: a request, a WebSocket, or the server's lifespan."""
         kind = scope["type"]
-        if kind == "http":
-            await _serve_http(app, scope, receive, send)
-        elif kind == "lifespan":
+        if kind == "lifespan":
             await app.serve_lifespan(receive, send)
+            return
+        if not app.ready:
+            await app.start_on_loop()
+        if kind == "http":
+            ctx = _admit(app, scope)
+            headers = ctx.headers
+            if (
+                b"content-length" in headers
+                or b"transfer-encoding" in headers
+                or scope["method"] not in _BODILESS_METHODS
+            ):
+                await _read_ahead(ctx, receive)
+            await (_on_loop if ctx.plan.on_loop else _in_thread)(app, ctx, receive, send)
         elif kind == "websocket":
-            if not app.ready:
-                await app.start_on_loop()
             await app.serve_websocket(scope, receive, send)
         else:
             raise ValueError(f"{app.name!r} does not speak the ASGI protocol {kind!r}.")
@@ -58,12 +67,11 @@ def make_asgi(app: Any) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, 
     return asgi
 
 
-async def _serve_http(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
-    if not app.ready:
-        await app.start_on_loop()
+def _admit(app: Any, scope: Scope) -> AsgiContext:
+    """Make the context of a request and route it."""
     for intake in app.intake:
         scope = intake.scope(scope)
-    ctx = app.asgi_context_class(app, scope)
+    ctx: AsgiContext = app.asgi_context_class(app, scope)
     problem = ctx.own_path()
     headers = ctx.headers = dict(scope["headers"])
     host = headers.get(b"host")
@@ -77,20 +85,15 @@ async def _serve_http(app: Any, scope: Scope, receive: Receive, send: Send) -> N
     )
     if problem is not None and app.checks_requests:
         ctx.refuse(problem)
-    if length is not None or b"transfer-encoding" in headers or scope["method"] not in _BODILESS_METHODS:
-        try:
-            await _read_ahead(ctx, receive, length)
-        except Disconnected:
-            # Perhaps only the sending half of the connection is closed: say what was wrong.
-            ctx.refuse(ClientDisconnected())
-    if ctx.plan.on_loop:
-        await _on_loop(app, ctx, receive, send)
-    else:
-        await _in_thread(app, ctx, receive, send)
+    return ctx
 
 
-async def _read_ahead(ctx: AsgiContext, receive: Receive, length: bytes | None) -> None:
-    """Read the body into memory or a spooled file, up to the limit; what is over it is noted, not kept."""
+async def _read_ahead(ctx: AsgiContext, receive: Receive) -> None:
+    """Read the body into memory or a spooled file, up to the limit; what is over it is noted, not kept.
+
+    If the client breaks off, perhaps only the sending half of the connection is closed: it is told what was wrong.
+    """
+    length = ctx.headers.get(b"content-length")
     limit = ctx.app.config.get("MAX_CONTENT_LENGTH")
     if limit is not None and length is not None and length.isdigit() and int(length) > limit:
         # Too large: whoever asks for the body is told so. A small one is swallowed, since many servers and proxies
@@ -100,7 +103,8 @@ async def _read_ahead(ctx: AsgiContext, receive: Receive, length: bytes | None) 
         return
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise Disconnected
+        ctx.refuse(ClientDisconnected())
+        return
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
         ctx.body = io.BytesIO(body)
@@ -118,8 +122,8 @@ async def _read_ahead(ctx: AsgiContext, receive: Receive, length: bytes | None) 
             break
         message = await receive()
         if message["type"] == "http.disconnect":
-            spool.close()
-            raise Disconnected
+            ctx.refuse(ClientDisconnected())
+            return
         body = message.get("body", b"")
     spool.seek(0)
 
@@ -134,15 +138,17 @@ async def _on_loop(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -> 
     try:
         if app.openers:
             ctx.opened()
-        await _watched(_run(app, ctx, send), ctx, receive)
+        await _watched(_answer(app, ctx, send), ctx, receive)
     except Disconnected:
         error = ctx.error or _cancelled()
     except BaseException as raised:
         error = raised
         raise
     finally:
-        if error is not None or ctx._deferred is not None or ctx._request is not None or app.closers:
+        if error is not None or ctx._deferred is not None or app.closers:
             await _end(ctx, error)
+        elif ctx._request is not None:
+            ctx._request.close()
         if app.leavers:
             ctx.left()
         current.reset(token)
@@ -152,16 +158,6 @@ async def _end(ctx: AsgiContext, error: BaseException | None) -> None:
     failed = await ctx.aclose(error)
     if failed is not None:
         ctx.app.report(ctx, failed, "A teardown function failed")
-
-
-async def _run(app: Any, ctx: AsgiContext, send: Send) -> None:
-    response = await app.handle_on_loop(ctx)
-    if response._light:
-        await _send_light(ctx, response, send)
-    elif _is_buffered(response):
-        await _send_buffered(ctx, response, send)
-    else:
-        await _send_response(ctx, response, send)
 
 
 @types.coroutine
@@ -246,11 +242,8 @@ async def _in_thread(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -
         raise
     if error is not None:
         raise error
-    if response._light:
-        await _send_light(ctx, response, send)
-        return
     if _is_buffered(response):
-        await _send_buffered(ctx, response, send)
+        await _answer(app, ctx, send, response)
         return
     token = current.set(ctx)
     for variable, value in ctx.variables.items():
@@ -304,7 +297,13 @@ def _end_in_thread(ctx: AsgiContext, error: BaseException | None) -> None:
 # -- sending
 
 
-async def _send_light(ctx: AsgiContext, response: Any, send: Send) -> None:
+async def _answer(app: Any, ctx: AsgiContext, send: Send, response: Any = None) -> None:
+    """Walk a request through its lifecycle, unless its response is given, and send the response."""
+    if response is None:
+        response = await app.handle_on_loop(ctx)
+    if not response._light:
+        await (_send_buffered if _is_buffered(response) else _send_response)(ctx, response, send)
+        return
     body = response._chunks[0]
     await send(
         {

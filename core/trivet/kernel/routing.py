@@ -33,8 +33,12 @@ class Miss(Exception):
         self.methods = methods
 
 
-#: A rule, how to convert its values, and what to hand out with the match.
-_End = tuple[Rule, tuple[tuple[str, Convert | None], ...], Any]
+#: The names of a rule's variables and how to convert them.
+_Variables = tuple[tuple[str, Convert | None], ...]
+#: From the texts of a rule's variables to their values.
+_Values = Callable[[Sequence[str]], dict[str, Any]]
+#: A rule, what makes its values, and what to hand out with the match.
+_End = tuple[Rule, _Values, Any]
 
 
 class _Leaf:
@@ -48,14 +52,15 @@ class _Leaf:
         self.unsure = False
         self.slash = False
 
-    def add(self, rule: Rule, target: Target) -> None:
+    def add(self, rule: Rule, target: Target, cache: dict[_Variables, _Values]) -> None:
         if rule.defaults or rule.alias or rule.redirect_to is not None or rule.websocket or rule.methods is None:
             self.unsure = True
             return
-        steps = tuple([(name, _conversion(conv)) for name, conv in rule._converters.items()])
+        variables = tuple([(name, _conversion(conv)) for name, conv in rule._converters.items()])
+        values = cache.get(variables) or cache.setdefault(variables, _compile_values(variables))
         for method in rule.methods:
             if method not in self.by_method:
-                self.by_method[method] = (rule, steps, target(rule, method))
+                self.by_method[method] = (rule, values, target(rule, method))
         self.allowed |= rule.methods
 
 
@@ -85,6 +90,18 @@ def _conversion(converter: BaseConverter) -> Convert | None:
     ):
         return int
     return converter.to_python
+
+
+def _compile_values(variables: _Variables) -> _Values:
+    """Return a function from the texts of a rule's variables to their values, written out and compiled.
+
+    A loop over the variables takes twice as long. Their names are identifiers: Werkzeug sees to that.
+    """
+    scope: dict[str, Any] = {f"c{at}": convert for at, (_, convert) in enumerate(variables)}
+    items = [f"{name!r}: {f'c{at}' if scope[f'c{at}'] else ''}(t[{at}])" for at, (name, _) in enumerate(variables)]
+    exec(f"def values(t): return {{{', '.join(items)}}}", scope)  # noqa: S102 - see above
+    made: _Values = scope["values"]
+    return made
 
 
 def _nothing(segment: str) -> Any:
@@ -144,6 +161,7 @@ class Tables:
         self.exact: dict[str, dict[str, tuple[Rule, Any]]] = {}
         self._root = _Node()
         self._tests: dict[str, Callable[[str], Any]] = {}
+        self._values: dict[_Variables, _Values] = {}
         rules = list(rules)
         # A rule with defaults may turn a match of any rule of its endpoint into a redirect.
         self._defaulted = {rule.endpoint for rule in rules if rule.defaults}
@@ -171,7 +189,7 @@ class Tables:
                 node = after
         if node.leaf is None:
             node.leaf = _Leaf()
-        node.leaf.add(rule, self._target)
+        node.leaf.add(rule, self._target, self._values)
         if rule.endpoint in self._defaulted:
             node.leaf.unsure = True
         if not rule.strict_slashes or any(part.suffixed for part in parts):
@@ -229,7 +247,11 @@ class Tables:
             if leaf is not None and not leaf.unsure:
                 end = leaf.by_method.get(method)
                 if end is not None:
-                    return _convert(end, texts)
+                    rule, values, target = end
+                    try:
+                        return rule, values(texts), target
+                    except ValidationError:
+                        raise Unsure from None
         return self._search(path, parts, method)
 
     def _search(self, path: str, parts: list[str], method: str) -> Match:
@@ -244,17 +266,11 @@ class Tables:
 
 
 def _convert(end: _End, texts: Sequence[str]) -> Match:
-    rule, steps, target = end
-    values = {}
-    for at, (name, convert) in enumerate(steps):
-        if convert is None:
-            values[name] = texts[at]
-        else:
-            try:
-                values[name] = convert(texts[at])
-            except ValidationError:
-                raise Unsure from None
-    return rule, values, target
+    rule, values, target = end
+    try:
+        return rule, values(texts), target
+    except ValidationError:
+        raise Unsure from None
 
 
 def _walk(
