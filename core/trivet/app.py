@@ -34,6 +34,7 @@ from .kernel.errors import place_of
 from .kernel.version import __version__
 from .plugins import PluginManager, Project, find_project, read_project
 from .scaffold import Scaffold, endpoint_of, setupmethod
+from .workers import Workers
 from .wrappers import Namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -115,6 +116,7 @@ class Trivet(Scaffold, Kernel):
         project = self._find_project(config_file)
         self.plugins = PluginManager(project, __version__)
         Kernel.__init__(self, self.name, self.plugins.hook, self.make_config(instance_relative_config), host_matching)
+        self.workers = Workers()
         self.subdomain_matching = subdomain_matching
         self.blueprints: dict[str, Blueprint] = {}
         self.extensions: dict[str, Any] = {}

@@ -15,7 +15,6 @@ from werkzeug.exceptions import ClientDisconnected
 from .context import current
 from .environ import AsgiContext
 from .http import SWALLOWED_BYTES, body_allowed
-from .workers import Workers
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -25,6 +24,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 SPOOL_BYTES = 512 * 1024
 _BODILESS_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
 _NO_STREAM: Any = object()
+_UNSTARTED: Any = object()
 
 
 class Disconnected(Exception):
@@ -72,7 +72,10 @@ def _admit(app: Any, scope: Scope) -> AsgiContext:
     for intake in app.intake:
         scope = intake.scope(scope)
     ctx: AsgiContext = app.asgi_context_class(app, scope)
-    problem = ctx.own_path()
+    problem = None
+    ctx._path = path = scope["path"]
+    if scope.get("root_path") or not path.isascii():
+        problem = ctx.own_path()
     headers = ctx.headers = dict(scope["headers"])
     host = headers.get(b"host")
     length = headers.get(b"content-length")
@@ -80,7 +83,7 @@ def _admit(app: Any, scope: Scope) -> AsgiContext:
         ctx,
         ctx._path,
         scope["method"],
-        None if host is None else host.decode("latin-1"),
+        None if host is None or host in app.good_hosts else host.decode("latin-1"),
         None if length is None else length.decode("latin-1"),
     )
     if problem is not None and app.checks_requests:
@@ -138,7 +141,13 @@ async def _on_loop(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -> 
     try:
         if app.openers:
             ctx.opened()
-        await _watched(_answer(app, ctx, send), ctx, receive)
+        answer = _answer(app, ctx, send)
+        try:
+            waiting = answer.send(None)
+        except StopIteration:
+            pass  # most views end without waiting, and need nobody to look out for the client
+        else:
+            await _Watcher(answer, ctx, receive).drive(waiting)
     except Disconnected:
         error = ctx.error or _cancelled()
     except BaseException as raised:
@@ -147,7 +156,7 @@ async def _on_loop(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -> 
     finally:
         if error is not None or ctx._deferred is not None or app.closers:
             await _end(ctx, error)
-        elif ctx._request is not None:
+        elif ctx._request is not None and "files" in ctx._request.__dict__:
             ctx._request.close()
         if app.leavers:
             ctx.left()
@@ -158,21 +167,6 @@ async def _end(ctx: AsgiContext, error: BaseException | None) -> None:
     failed = await ctx.aclose(error)
     if failed is not None:
         ctx.app.report(ctx, failed, "A teardown function failed")
-
-
-@types.coroutine
-def _watched(coroutine: Coroutine[Any, Any, None], ctx: AsgiContext, receive: Receive) -> Generator[Any, Any, None]:
-    """Await ``coroutine``; if it has to wait for something, watch meanwhile whether the client goes.
-
-    Most views end without waiting, and cost no watcher then.
-
-    :raises Disconnected: if the client has gone.
-    """
-    try:
-        waiting = coroutine.send(None)
-    except StopIteration:
-        return
-    yield from _Watcher(coroutine, ctx, receive).drive(waiting)
 
 
 class _Watcher:
@@ -189,13 +183,19 @@ class _Watcher:
         self._gone = self._pending = False
         self._waiting: Any = None
 
-    def drive(self, waiting: Any) -> Generator[Any, Any, None]:
-        """Go on where the coroutine waits for ``waiting``."""
+    @types.coroutine
+    def drive(self, waiting: Any = _UNSTARTED) -> Generator[Any, Any, None]:
+        """Run the coroutine to its end, from where it waits for ``waiting`` or from its beginning.
+
+        :raises Disconnected: if the client has gone.
+        """
         import asyncio
 
         coroutine = self._coroutine
         watcher = asyncio.get_running_loop().create_task(self._watch())
         try:
+            if waiting is _UNSTARTED:
+                waiting = coroutine.send(None)
             while True:
                 self._waiting = waiting
                 try:
@@ -230,7 +230,7 @@ class _Watcher:
 
 
 async def _in_thread(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -> None:
-    workers: Workers = app.workers
+    workers = app.workers
     ctx.variables = contextvars.copy_context()
     job = workers.run(ctx.variables.run, _drive, app, ctx)
     try:
@@ -243,13 +243,14 @@ async def _in_thread(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -
     if error is not None:
         raise error
     if _is_buffered(response):
+        ctx.variables = None  # in them is the context itself: a circle that only the collector can undo
         await _answer(app, ctx, send, response)
         return
     token = current.set(ctx)
     for variable, value in ctx.variables.items():
         variable.set(value)  # for an asynchronous body, which is made here on the loop
     try:
-        await _watched(_send_response(ctx, response, send), ctx, receive)
+        await _Watcher(_send_response(ctx, response, send), ctx, receive).drive()
     except Disconnected:
         ctx.error = ctx.error or _cancelled()
     except BaseException as raised:
@@ -258,6 +259,7 @@ async def _in_thread(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -
     finally:
         current.reset(token)
         await workers.run(ctx.variables.run, _end_in_thread, ctx, ctx.error)
+        ctx.variables = None
 
 
 def _drive(app: Any, ctx: AsgiContext) -> tuple[Any, BaseException | None]:
@@ -377,7 +379,7 @@ async def _send_pieces(ctx: AsgiContext, pieces: AsyncIterator[Any], send: Send)
 
 async def _pieces(ctx: AsgiContext, source: Iterable[bytes]) -> AsyncIterator[bytes]:
     """Iterate a plain iterable in worker threads, so that what blocks in it does not block the loop."""
-    workers: Workers = ctx.app.workers
+    workers = ctx.app.workers
     variables = ctx.variables or contextvars.copy_context()
     iterator = iter(source)
     while True:

@@ -219,6 +219,8 @@ class RequestContext(Context):
     def __init__(self, app: Any, environ: dict[str, Any]) -> None:
         self.app = app
         self.environ = environ
+        # What every request asks for is sooner found in the instance than in the class.
+        self._request = self._deferred = self.after = self.last = None
 
     @property
     def method(self) -> str:

@@ -30,7 +30,6 @@ from .loops import BackgroundLoop
 from .registrar import Registrar
 from .routing import Miss, RuleMap, Tables, Unsure
 from .stash import Stash
-from .workers import Workers
 from .wsgi import WsgiSide
 
 C = TypeVar("C", bound=Context)
@@ -71,6 +70,8 @@ class Kernel(WsgiSide):
     namespace_class: type[Any]
     url_rule_class: type[Rule] = Rule
     url_map_class: type[RuleMap] = RuleMap
+    #: The threads for plain views under ASGI: ``run(function, *args)`` returns a future of the running loop.
+    workers: Any
     #: Views by endpoint.
     view_functions: dict[str, Callable[..., Any]]
     #: Whether a malformed ``Host`` or ``Content-Length`` is answered 400 before anything looks at it.
@@ -85,7 +86,6 @@ class Kernel(WsgiSide):
         self.registrar = Registrar()
         self.stash = Stash()
         self.loops = BackgroundLoop()
-        self.workers = Workers()
         #: Functions ``(ctx)`` called when a context becomes active, and when it has ended.
         self.openers: list[Callable[[Any], Any]] = []
         self.leavers: list[Callable[[Any], Any]] = []

@@ -11,6 +11,7 @@ from .http import NOT_UTF8
 from .scope import Source
 
 _new = object.__new__
+_new_tuple = tuple.__new__
 
 
 @lru_cache(maxsize=256)
@@ -37,6 +38,7 @@ class AsgiContext(RequestContext):
     def __init__(self, app: Any, scope: dict[str, Any]) -> None:
         self.app = app
         self.scope = scope
+        self._request = self._deferred = self.after = self.last = None
 
     def own_path(self) -> BadRequest | None:
         """Find the path below ``root_path``; return what is wrong with it.
@@ -93,7 +95,7 @@ class AsgiContext(RequestContext):
         return found
 
     def _source(self) -> Source:
-        return Source(self.scope, self.headers, self._path, self.body, self.body_length)
+        return _new_tuple(Source, (self.scope, self.headers, self._path, self.body, self.body_length))
 
     def _make_request(self) -> Any:
         cls = self.app.request_class

@@ -70,7 +70,8 @@ class HostCheck:
 
     def __init__(self, trusted: list[str] | None = None) -> None:
         self.trusted = trusted
-        self.good: set[str] = set()
+        #: As text, and as bytes, as they come by ASGI.
+        self.good: set[str | bytes] = set()
 
     def __call__(self, host: str) -> bool:
         if host in self.good:
@@ -79,7 +80,7 @@ class HostCheck:
             return False
         if len(self.good) >= _HOSTS_REMEMBERED:
             self.good.clear()
-        self.good.add(host)
+        self.good |= {host, host.encode("latin-1")}
         return True
 
 

@@ -3,7 +3,7 @@
 import io
 import sys
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @lru_cache(maxsize=512)
@@ -16,25 +16,21 @@ def _latin(text: str) -> str:
     return text if text.isascii() else text.encode().decode("latin-1")
 
 
-class Source:
+class Source(NamedTuple):
     """One ASGI request: what a request object is read from until somebody needs an environ.
 
+    :ivar scope: the ASGI scope.
     :ivar headers: the last value of each header, by its name in small letters.
     :ivar path: the path below ``root_path``.
     :ivar body: the body that was read ahead, as a binary file; ``None`` if there is none.
     :ivar length: the body's length in bytes, ``None`` if there is none.
     """
 
-    __slots__ = ("body", "headers", "length", "path", "scope")
-
-    def __init__(
-        self, scope: dict[str, Any], headers: dict[bytes, bytes], path: str, body: Any, length: int | None
-    ) -> None:
-        self.scope = scope
-        self.headers = headers
-        self.path = path
-        self.body = body
-        self.length = length
+    scope: dict[str, Any]
+    headers: dict[bytes, bytes]
+    path: str
+    body: Any
+    length: int | None
 
     def environ(self) -> dict[str, Any]:
         """Return a WSGI environ that means the same; ``environ["asgi.scope"]`` is the original."""

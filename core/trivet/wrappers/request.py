@@ -89,10 +89,8 @@ def parse_fields(cls: type[MultiDict[str, str]], text: str) -> MultiDict[str, st
                 lists[name].append(value)
             else:
                 lists[name] = [value]
-    elif text:
-        if "+" in text:
-            text = text.replace("+", " ")
-        for field in text.split("&"):
+    elif "&" in text:
+        for field in text.replace("+", " ").split("&"):
             if not field:
                 continue
             name, _, value = field.partition("=")
@@ -100,6 +98,9 @@ def parse_fields(cls: type[MultiDict[str, str]], text: str) -> MultiDict[str, st
                 lists[name].append(value)
             else:
                 lists[name] = [value]
+    elif text:
+        name, _, value = text.partition("=")
+        lists[name.replace("+", " ")] = [value.replace("+", " ")]
     if cls is not Fields:
         return cls(lists)
     made = _new(cls)
