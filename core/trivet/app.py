@@ -77,6 +77,9 @@ class Trivet(Scaffold, Kernel):
     #: What ``Trivet()`` starts its configuration with.
     default_config: dict[str, Any] = DEFAULT_CONFIG
 
+    #: Names of built-in plugins that are off.
+    left_out: Sequence[str] = ()
+
     #: The built-in plugins that others work with.
     signing: Signing
     callbacks: Callbacks
@@ -110,7 +113,7 @@ class Trivet(Scaffold, Kernel):
             instance_path = self.auto_find_instance_path()
         elif not os.path.isabs(instance_path):
             raise ValueError(
-                "instance_path must be an absolute path; a relative one would depend on the current folder."
+                "instance_path must be absolute; a relative path would depend on the current folder."
             )
         self.instance_path = instance_path
         project = self._find_project(config_file)
@@ -125,13 +128,13 @@ class Trivet(Scaffold, Kernel):
         self.url_build_error_handlers: list[Callable[..., Any]] = []
         self.jinja_options: dict[str, Any] = {}
         self.aborter = self.make_aborter()
-        self.namespace_class = self.app_ctx_globals_class
         self.static_host = static_host
         self.cli.name = self.name
         assemble(self)
         for key, value in project.config.items():
             self.config[key] = value
             self.config.places[key] = f"{project.path}: [config] {key}"
+        project.disable = [*project.disable, *self.left_out]
         self.plugins.collect(plugins)
         self.plugins.load()
 
@@ -186,6 +189,11 @@ class Trivet(Scaffold, Kernel):
         """Whether exceptions reach the server or the test: ``PROPAGATE_EXCEPTIONS``, else whether testing."""
         value = self.config["PROPAGATE_EXCEPTIONS"]
         return bool(self.testing if value is None else value)
+
+    @property
+    def namespace_class(self) -> type[Any]:  # type: ignore[override]
+        """The class of ``g``: :attr:`app_ctx_globals_class`."""
+        return self.app_ctx_globals_class
 
     @cached_property
     def logger(self) -> Logger:
@@ -267,7 +275,9 @@ class Trivet(Scaffold, Kernel):
             )
         if view_func is not None:
             known = self.view_functions.get(endpoint)
-            if known is not view_func and not self.registrar.claim("endpoint", endpoint, place_of(view_func)):
+            if known != view_func and not self.registrar.claim(
+                "endpoint", endpoint, place_of(view_func), again=known is not None
+            ):
                 return  # the application has overridden what a plugin declares
         made = self.url_rule_class(rule, methods=None if options.get("websocket") else wanted, **options)
         made.provide_automatic_options = provide_automatic_options  # type: ignore[attr-defined]
@@ -351,7 +361,7 @@ class Trivet(Scaffold, Kernel):
             url_scheme=self.config["PREFERRED_URL_SCHEME"],
         )
 
-    def url_for(self, endpoint: str, **values: Any) -> str:
+    def url_for(self, /, endpoint: str, **values: Any) -> str:
         """Build the URL of an endpoint; see :func:`trivet.url_for`."""
         return urls.url_for(self, endpoint, **values)
 

@@ -186,12 +186,12 @@ class Blueprint(Scaffold):
     def _register_child(
         self, app: Any, child: "Blueprint", options: dict[str, Any], state: BlueprintSetupState, name: str
     ) -> None:
-        own = options.get("subdomain", child.subdomain)
+        own = options["subdomain"] if options.get("subdomain") is not None else child.subdomain
         if own is None:
             options["subdomain"] = state.subdomain
         elif state.subdomain is not None:
             options["subdomain"] = f"{own}.{state.subdomain}"
-        prefix = options.get("url_prefix", child.url_prefix)
+        prefix = options["url_prefix"] if options.get("url_prefix") is not None else child.url_prefix
         if state.url_prefix is not None and prefix is not None:
             options["url_prefix"] = state.url_prefix.rstrip("/") + "/" + prefix.lstrip("/")
         else:

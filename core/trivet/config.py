@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import IO, Any, Generic, TypeVar
 
@@ -137,9 +137,11 @@ class Config(Settings):
             error.strerror = f"Unable to load configuration file ({error.strerror})"
             raise
 
-    def from_mapping(self, mapping: Mapping[str, Any] | None = None, **kwargs: Any) -> bool:
-        """Take the keys in capital letters of a mapping and of keyword arguments; always returns ``True``."""
-        for key, value in {**(mapping or {}), **kwargs}.items():
+    def from_mapping(
+        self, mapping: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None, **kwargs: Any
+    ) -> bool:
+        """Take the keys in capital letters of a mapping (or pairs) and of keyword arguments; return ``True``."""
+        for key, value in {**dict(mapping or {}), **kwargs}.items():
             if key.isupper():
                 self[key] = value
         return True

@@ -82,6 +82,7 @@ def _proxy(read: Callable[[], Any]) -> Any:
                 return super().__getattribute__(name)
             return getattr(read(), name)
 
+    Proxy.__name__ = LocalProxy.__name__  # it is what people know, and what an unbound one calls itself
     return Proxy(read)
 
 

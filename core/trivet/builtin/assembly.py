@@ -1,11 +1,11 @@
 """Puts the built-in plugins into an application."""
 
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 from ..hookspecs import hookimpl
-from ..kernel.lifecycle import call_view, respond
+from ..kernel.chains import specialised
+from ..kernel.lifecycle import call_view
 from . import responses
 from .callbacks import Callbacks
 from .csrf import CrossOriginProtection
@@ -55,11 +55,25 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "USE_X_SENDFILE": False,
 }
 
-#: The kernel's own part in the hooks: what happens if nobody else wants to.
-_KERNEL: Any = SimpleNamespace(
-    trivet_handle_request=hookimpl(trylast=True)(respond),
-    trivet_call_view=hookimpl(trylast=True)(call_view),
-)
+
+class _Kernel:
+    """The kernel's own part in the hooks: what happens if nobody else wants to."""
+
+    trivet_call_view = staticmethod(hookimpl(trylast=True)(call_view))
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    @hookimpl(trylast=True)
+    @specialised("bind_handle_request")
+    def trivet_handle_request(self, ctx: Any) -> Any:
+        """Walk the request through its lifecycle."""
+        return self.app.lifecycle(ctx)
+
+    def bind_handle_request(self, scopes: tuple[str, ...], bridge: Any) -> Any:
+        """Return the application's lifecycle itself."""
+        return self.app.lifecycle
+
 
 
 def assemble(app: Any) -> None:
@@ -69,7 +83,7 @@ def assemble(app: Any) -> None:
     app.templating = Templating(app)
     app.errors = Errors(app)
     add = app.plugins.add_builtin
-    add("kernel", _KERNEL, "The lifecycle of a request.")
+    add("kernel", _Kernel(app), "The lifecycle of a request.")
     add("callbacks", app.callbacks, "Functions around requests, and error handlers.")
     add("responses", responses, "From what a view returned to a response.")
     add("json", Json(), "JSON in and out.")

@@ -140,7 +140,8 @@ class Callbacks:
         if ctx.has_request:
             scopes = ctx.plan.scopes if ctx.plan is not None else ()
             functions += _collect(app.teardown_request_funcs, (*scopes, None), backwards=True)
-        functions += reversed(app.teardown_appcontext_funcs)
+        if not ctx.within:
+            functions += reversed(app.teardown_appcontext_funcs)
         if ctx.on_loop:
             return _teardown_async(functions, error)
         _teardown(functions, error, app.loops.bridge)

@@ -19,12 +19,14 @@ class Errors:
         self.app = app
         #: Functions ``(error)`` told of every exception that is answered with a 500.
         self.on_exception: list[Callable[[BaseException], Any]] = []
+        #: Says whether an HTTP error is treated like any exception.
+        self.traps: Callable[[HTTPException], bool] = self._trapped
 
     @hookimpl(trylast=True)
     @runs_inline
     async def trivet_handle_error(self, ctx: Any, error: Exception) -> Any:
         """Return the HTTP error itself, as a page; or log the exception and answer 500."""
-        if isinstance(error, HTTPException) and ctx.failures <= 1 and not self._trapped(error):
+        if isinstance(error, HTTPException) and ctx.failures <= 1 and not self.traps(error):
             return error
         if isinstance(error, InternalServerError) and error.original_exception is not None:
             return error
@@ -33,13 +35,17 @@ class Errors:
         if self.app.propagates_exceptions:
             return None
         self.app.log_exception((type(error), error, error.__traceback__))
+        ctx.unhandled = error
         failure = InternalServerError(original_exception=error)
         if _ASKED in ctx.stash:
             return failure  # the handler for 500 has failed itself
         ctx.stash[_ASKED] = True
         flow = ctx.plan.loop if ctx.on_loop else ctx.plan.sync
         value = flow.recover(ctx, failure)
-        return await value if flow.recover_async else value
+        if flow.recover_async:
+            value = await value
+        ctx.failures += 1  # this is the answer: what fails from here on is reported
+        return value
 
     def _trapped(self, error: HTTPException) -> bool:
         """Say whether the configuration wants an HTTP error to be treated like any exception."""

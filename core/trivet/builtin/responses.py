@@ -61,7 +61,8 @@ def trivet_make_response(ctx: Any, value: Any) -> Response:
         else:
             raise _type_error(
                 ctx,
-                f"a tuple of {len(value)}: it must be (body, status, headers), (body, status) or (body, headers)",
+                f"a tuple of {len(value)}. The tuple must have the form (body, status, headers), (body, status) or "
+                "(body, headers)",
             )
     response = _from_body(ctx, cls, value, status, headers)
     if response is None:
@@ -106,8 +107,8 @@ def _from_object(ctx: Any, cls: Any, value: Any) -> Any:
         try:
             return cls.force_type(value, ctx.environ)
         except TypeError as error:
-            raise _type_error(ctx, f"a {type(value).__name__}, which is no WSGI application either: {error}") from error
-    raise _type_error(ctx, f"a {type(value).__name__}")
+            raise _type_error(ctx, f"something else: it was a {type(value).__name__}, which is no WSGI application either: {error}") from error
+    raise _type_error(ctx, f"something else: it was a {type(value).__name__}")
 
 
 @lru_cache(maxsize=64)

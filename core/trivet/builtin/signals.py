@@ -115,13 +115,16 @@ class Signals:
             self._send(request_tearing_down, exc=error)
 
     def _context_ends(self, ctx: Any, error: BaseException | None) -> None:
-        self._send(appcontext_tearing_down, exc=error)
+        if not ctx.within:
+            self._send(appcontext_tearing_down, exc=error)
 
     def _pushed(self, ctx: Any) -> None:
-        self._send(appcontext_pushed)
+        if not ctx.within:
+            self._send(appcontext_pushed)
 
     def _popped(self, ctx: Any) -> None:
-        self._send(appcontext_popped)
+        if not ctx.within:
+            self._send(appcontext_popped)
 
     def _before_render(self, template: Any, context: dict[str, Any]) -> None:
         self._send(before_render_template, template=template, context=context)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,7 +78,7 @@ class TestClient(Client):
         self._kept: list[Context] = []
         self._stack = ExitStack()
         #: Environ values of every request.
-        self.environ_base = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": "Werkzeug"}
+        self.environ_base = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": f"Werkzeug/{version('werkzeug')}"}
 
     @contextmanager
     def session_transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -134,20 +135,25 @@ class TestClient(Client):
         else:
             request = self._request_from(args, kwargs)
         self._leave()
-        if self.preserve_context:
-            self.application.openers.append(self._keep)
+        openers = self.application.openers
+        keeps = self.preserve_context and self._keep not in openers  # it is there while a redirect is followed
+        if keeps:
+            openers.append(self._keep)
         try:
             response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
         finally:
-            if self.preserve_context:
-                self.application.openers.remove(self._keep)
-            for ctx in self._kept:
-                self._stack.enter_context(_Kept(ctx))
+            if keeps:
+                openers.remove(self._keep)
+            self._enter_kept()
         response.json_module = self.application.json
         return response
 
+    def _enter_kept(self) -> None:
+        while self._kept:
+            self._stack.enter_context(_Kept(self._kept.pop(0)))
+
     def _leave(self) -> None:
-        self._kept.clear()
+        self._enter_kept()  # a redirect is followed while the request before it is still under way
         self._stack.close()  # the contexts, the last one first
 
     def __enter__(self) -> "TestClient":

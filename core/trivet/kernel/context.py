@@ -38,6 +38,8 @@ class Context:
     has_request = False
     #: Whether the request is the handshake of a WebSocket connection.
     is_websocket = False
+    #: Whether it lies within another context of the same application, which then does the rest at its own end.
+    within = False
     #: Whether coroutines are awaited (an asynchronous view under ASGI) rather than run through the bridge.
     on_loop = False
 
@@ -51,6 +53,8 @@ class Context:
     plan: Any = None
     #: The exception that ended the context, while it is being closed.
     error: BaseException | None = None
+    #: An exception that no error handler took, and that was answered with a 500.
+    unhandled: BaseException | None = None
     #: How many exceptions this request has been answered for.
     failures = 0
 
@@ -59,6 +63,8 @@ class Context:
     _stash: Stash | None = None
     _deferred: "list[tuple[Callable[..., Any], tuple[Any, ...]]] | None" = None
     _tokens: "list[Token[Context]] | None" = None
+    #: Whether it was active already when it was first pushed, so that somebody else ends it.
+    _served = False
     #: Functions ``(response) -> response`` for this request only, run before the hooks.
     after: "list[Callable[[Any], Any]] | None" = None
     #: Functions ``(response) -> None`` for this request only, run after every hook.
@@ -117,10 +123,11 @@ class Context:
 
     def push(self) -> None:
         """Make this the active context."""
-        if self._tokens is None:
+        if not self._tokens:
             self._tokens = []
+            self._served = current.get(None) is self
         self._tokens.append(current.set(self))
-        if len(self._tokens) == 1:
+        if len(self._tokens) == 1 and not self._served:
             self.opened()
 
     def pop(self, error: BaseException | None = None) -> None:
@@ -132,7 +139,7 @@ class Context:
             raise RuntimeError(
                 f"This context ({self!r}) cannot be left: the innermost active one is {current.get(None)!r}."
             )
-        ending = len(self._tokens) == 1
+        ending = len(self._tokens) == 1 and not self._served
         failed = self.close(error) if ending else None
         current.reset(self._tokens.pop())
         if ending:
@@ -182,7 +189,7 @@ class Context:
                 failed = failed or raised
         return failed
 
-    def _idle(self) -> bool:
+    def _is_idle(self) -> bool:
         """Say whether there is nothing to clean up but perhaps the files of an uploaded form."""
         if self._deferred is not None or self.app.closers:
             return False
@@ -192,8 +199,9 @@ class Context:
 
     def close(self, error: BaseException | None = None) -> BaseException | None:
         """Do the cleanup; every step of it. Return the first exception that a step raised."""
-        if self._idle():
+        if self._is_idle():
             return None
+        error = error or self.unhandled
 
         async def settle(waiting: Any) -> None:
             self.app.loops.wait(waiting)
@@ -206,7 +214,7 @@ class Context:
 
     async def aclose(self, error: BaseException | None = None) -> BaseException | None:
         """Like :meth:`close`, awaiting what can be awaited."""
-        return None if self._idle() else await self._close(error, lambda waiting: waiting)
+        return None if self._is_idle() else await self._close(error or self.unhandled, lambda waiting: waiting)
 
 
 class RequestContext(Context):

@@ -72,6 +72,17 @@ class Kernel(WsgiSide):
     url_map_class: type[RuleMap] = RuleMap
     #: The threads for plain views under ASGI: ``run(function, *args)`` returns a future of the running loop.
     workers: Any
+    #: The classes of contexts; an application extends them with what plugins :meth:`provide`.
+    context_class: type[Context] = Context
+    wsgi_context_class: type[RequestContext] = RequestContext
+    asgi_context_class: type[AsgiContext] = AsgiContext
+    socket_context_class: type[AsgiContext] = AsgiContext
+    #: The coroutine function ``(ctx)`` that answers a request for which no plugin does.
+    lifecycle: Callable[[Any], Any] = staticmethod(respond)
+    #: The view of requests that no rule matches.
+    unmatched: Callable[[Any], Any] = staticmethod(raise_routing_error)
+    #: Whether requests may stay on the event loop under ASGI.
+    may_stay_on_loop = True
     #: Views by endpoint.
     view_functions: dict[str, Callable[..., Any]]
     #: Whether a malformed ``Host`` or ``Content-Length`` is answered 400 before anything looks at it.
@@ -95,10 +106,6 @@ class Kernel(WsgiSide):
         self.intake: list[Intake] = []
         #: Attributes that plugins add to contexts.
         self.provided: dict[str, Callable[[Any], Any]] = {}
-        self.context_class = Context
-        self.wsgi_context_class = RequestContext
-        self.asgi_context_class = AsgiContext
-        self.socket_context_class = AsgiContext
         self.check_host = HostCheck()
         self.good_hosts = self.check_host.good
         self.sealed = False
@@ -200,9 +207,9 @@ class Kernel(WsgiSide):
         self._chains = {}
         self._blocking: dict[tuple[str, ...], bool] = {}
         handle = self.hook.trivet_handle_request
-        self.handle = compile_hook(handle, ("ctx",), self.loops.bridge).call or respond
-        self.handle_on_loop = compile_hook(handle, ("ctx",)).call or respond
-        self.lost = self._make_plan(None, raise_routing_error, takes_ctx=True, safe=not self._may_block(()))
+        self.handle = compile_hook(handle, ("ctx",), self.loops.bridge, self._bind).call or self.lifecycle
+        self.handle_on_loop = compile_hook(handle, ("ctx",), None, self._bind).call or self.lifecycle
+        self.lost = self._make_plan(None, self.unmatched, takes_ctx=True, safe=not self._may_block(()))
         self.tables = None if self.subdomain_matching else self.url_map.compile(self.plan_for)
         self.exact = self.tables.exact if self.tables is not None else {}
 
@@ -250,8 +257,12 @@ class Kernel(WsgiSide):
                 if step == "call":
                     chain = Chain(view, False) if takes_ctx else _without_default(chain)
                 flow.bind(step, chain)
-        plan.on_loop = is_async or (takes_ctx and not self._may_block(plan.scopes))
+        plan.on_loop = self.may_stay_on_loop and (is_async or (takes_ctx and not self._may_block(plan.scopes)))
         return plan
+
+    @staticmethod
+    def _bind(special: Callable[..., Any]) -> Any:
+        return special((), None)
 
     def chain(
         self,
@@ -362,10 +373,16 @@ class Kernel(WsgiSide):
         """Make what builds and matches URLs for a request; ``None`` without one."""
         if request is None:
             return None
-        subdomain = None if self.subdomain_matching else (self.url_map.default_subdomain or None)
-        return self.url_map.bind_to_environ(
-            request.environ, server_name=self.config.get("SERVER_NAME"), subdomain=subdomain
-        )
+        subdomain, server_name = None, self.config.get("SERVER_NAME")
+        if self.url_map.host_matching:
+            server_name = None  # it would be taken for the host that was asked
+        elif not self.subdomain_matching:
+            subdomain = self.url_map.default_subdomain or ""
+        elif server_name:
+            own = server_name.lower().removesuffix(":443" if request.scheme in ("https", "wss") else ":80")
+            if request.host.lower() != own and not request.host.lower().endswith(f".{own}"):
+                subdomain = "<invalid>"  # what Werkzeug says too, with a warning for each such request
+        return self.url_map.bind_to_environ(request.environ, server_name=server_name, subdomain=subdomain)
 
     def settle(self, value: Any) -> Any:
         """Return what a hook outside of requests returned, waiting for it if it is a coroutine."""

@@ -66,21 +66,23 @@ def decode_path(environ: dict[str, Any]) -> str:
 class HostCheck:
     """Says whether a ``Host`` header is well-formed and trusted; remembers a bounded number of good ones."""
 
-    __slots__ = ("good", "trusted")
+    __slots__ = ("good", "lenient", "trusted")
 
     def __init__(self, trusted: list[str] | None = None) -> None:
         self.trusted = trusted
+        #: Whether any host will do as long as none is trusted in particular.
+        self.lenient = False
         #: As text, and as bytes, as they come by ASGI.
         self.good: set[str | bytes] = set()
 
     def __call__(self, host: str) -> bool:
         if host in self.good:
             return True
-        if not host_is_trusted(host, self.trusted or None):
+        if not (self.lenient and not self.trusted) and not host_is_trusted(host, self.trusted or None):
             return False
         if len(self.good) >= _HOSTS_REMEMBERED:
             self.good.clear()
-        self.good |= {host, host.encode("latin-1")}
+        self.good |= {host, host.encode("latin-1", "replace")}
         return True
 
 

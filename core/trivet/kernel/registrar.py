@@ -41,9 +41,10 @@ class Registrar:
         finally:
             self.owner = before
 
-    def claim(self, kind: str, name: str, place: str) -> bool:
+    def claim(self, kind: str, name: str, place: str, again: bool = False) -> bool:
         """Claim ``name`` among things of one ``kind``, such as ``"endpoint"``.
 
+        :param again: it is known to be another thing, though it may have been declared at the same place.
         :return: ``False`` if the application has overridden it, so that the caller leaves its own out.
         :raises ConflictError: if somebody else has it; the message names both places.
         """
@@ -54,7 +55,7 @@ class Registrar:
             return True
         if other.owner is None and mine.owner is not None:
             return False
-        if other == mine:
+        if other == mine and not again:
             return True
         raise ConflictError(
             f"The {kind} {name!r} is claimed twice: by {other} and by {mine}. Rename one of them, disable one of the "

@@ -1,0 +1,5 @@
+"""Existing Flask applications and extensions, unchanged, on Trivet."""
+
+from .alias import AlreadyImported, install
+
+__all__ = ["AlreadyImported", "install"]

@@ -1,0 +1,5 @@
+"""``flask.json``: JSON by the application's provider."""
+
+from trivet.json import dump, dumps, jsonify, load, loads
+
+__all__ = ["dump", "dumps", "jsonify", "load", "loads"]

@@ -1,0 +1,1 @@
+"""``flask.sansio``: where Flask keeps what does no input and output."""
