@@ -168,7 +168,7 @@ def test_an_exception_is_answered_500_logged_once_and_torn_down(
     records = [record for record in caplog.records if record.exc_info]
     assert len(records) == 1
     assert records[0].exc_info[0] is ZeroDivisionError
-    assert torn == [type(None)]
+    assert torn == [ZeroDivisionError]
     assert ask(app, "/nowhere").status == 404
 
 

@@ -235,7 +235,7 @@ def test_a_plugin_that_cannot_be_registered_leaves_nothing_behind() -> None:
 
     app = make()
     before = [one.plugin_name for one in app.hook.trivet_after_request.get_hookimpls()]
-    with pytest.raises(PluginError, match=r"(?s)'late'.*could not be registered.*answer"):
+    with pytest.raises(PluginError, match=r"(?s)'late'.*answer"):
         app.plugins.register(plug("late", trivet_after_request=trivet_after_request))
     assert [one.plugin_name for one in app.hook.trivet_after_request.get_hookimpls()] == before
     assert "late" not in app.plugins.found

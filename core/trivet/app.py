@@ -12,6 +12,7 @@ from werkzeug.exceptions import Aborter
 from werkzeug.routing import BuildError
 from werkzeug.test import Client, EnvironBuilder
 
+from . import settings
 from .blueprints import Blueprint
 from .builtin import urls
 from .builtin.assembly import DEFAULT_CONFIG, assemble
@@ -30,7 +31,7 @@ from .config import Config, ConfigAttribute
 from .kernel.chains import is_coroutine_function
 from .kernel.context import Context, RequestContext, current
 from .kernel.core import Kernel
-from .kernel.errors import place_of
+from .kernel.errors import ConfigError, place_of
 from .kernel.version import __version__
 from .plugins import PluginManager, Project, find_project, read_project
 from .scaffold import Scaffold, endpoint_of, setupmethod
@@ -77,6 +78,8 @@ class Trivet(Scaffold, Kernel):
     #: What ``Trivet()`` starts its configuration with.
     default_config: dict[str, Any] = DEFAULT_CONFIG
 
+    #: Whether the values of settings are checked when setup ends.
+    checks_settings = True
     #: Names of built-in plugins that are off.
     left_out: Sequence[str] = ()
 
@@ -112,9 +115,7 @@ class Trivet(Scaffold, Kernel):
         if instance_path is None:
             instance_path = self.auto_find_instance_path()
         elif not os.path.isabs(instance_path):
-            raise ValueError(
-                "instance_path must be absolute; a relative path would depend on the current folder."
-            )
+            raise ValueError("instance_path must be absolute; a relative path would depend on the current folder.")
         self.instance_path = instance_path
         project = self._find_project(config_file)
         self.plugins = PluginManager(project, __version__)
@@ -132,8 +133,13 @@ class Trivet(Scaffold, Kernel):
         self.cli.name = self.name
         assemble(self)
         for key, value in project.config.items():
-            self.config[key] = value
             self.config.places[key] = f"{project.path}: [config] {key}"
+            close = settings.nearly(key)
+            if close is not None:
+                self.plugins.fail(
+                    ConfigError(f"{self.config.places[key]}: there is no such setting. Did you mean {close}?")
+                )
+            self.config[key] = value
         project.disable = [*project.disable, *self.left_out]
         self.plugins.collect(plugins)
         self.plugins.load()
@@ -234,6 +240,9 @@ class Trivet(Scaffold, Kernel):
 
         :param options: ``url_prefix``, ``subdomain``, ``url_defaults``, ``name``, ``cli_group``.
         """
+        if self.registrar.owner is not None:  # two plugins would hide each other's templates
+            for namespace in self.templating.claims(blueprint):
+                self.registrar.claim("template namespace", namespace, blueprint.place)
         blueprint.register(self, options)
 
     def iter_blueprints(self) -> Iterable[Blueprint]:
@@ -324,20 +333,29 @@ class Trivet(Scaffold, Kernel):
     @setupmethod
     def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
         """Give templates a filter."""
+        self._claim_for_templates("template filter", f, name)
         self.jinja_env.filters[name or f.__name__] = f
 
     @setupmethod
     def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
         """Give templates a test."""
+        self._claim_for_templates("template test", f, name)
         self.jinja_env.tests[name or f.__name__] = f
 
     @setupmethod
     def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
         """Give templates a global name."""
+        self._claim_for_templates("template global", f, name)
         self.jinja_env.globals[name or f.__name__] = f
 
+    def _claim_for_templates(self, kind: str, f: Any, name: str | None) -> None:
+        if self.registrar.owner is not None:
+            self.registrar.claim(kind, name or f.__name__, place_of(f), again=True)
+
     def finish_setup(self) -> None:
-        """Set plugins up, in their order."""
+        """Check the settings, and set plugins up, in their order."""
+        if self.checks_settings:
+            settings.check(self.config, self.config.places)
         self.plugins.setup(self)
         if any(self.teardown_request_funcs.values()) or self.teardown_appcontext_funcs:
             self.callbacks.watch_teardown()
@@ -376,6 +394,10 @@ class Trivet(Scaffold, Kernel):
     def redirect(self, location: str, code: int = 302) -> Any:
         """Return a response that sends the client to ``location``."""
         return urls.redirect(self, location, code)
+
+    def allowed_methods(self, ctx: RequestContext) -> list[str]:
+        """Return the methods that the path of a request allows, sorted."""
+        return sorted(ctx.url_adapter.allowed_methods())
 
     # -- responses and errors
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, TypeVar
 
-from .kernel.errors import SetupError
+from .kernel.errors import SetupError, caller_place
 from .scaffold import Scaffold, endpoint_of, setupmethod
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -95,6 +95,8 @@ class Blueprint(Scaffold):
         if "." in name:
             raise BlueprintNameError(f"A blueprint's name may not contain a dot: {name!r}. Nest blueprints instead.")
         self.name = name
+        #: Where it was declared: ``file:line``.
+        self.place = caller_place("trivet")
         self.url_prefix = url_prefix
         self.subdomain = subdomain
         self.deferred_functions: list[Callable[[BlueprintSetupState], Any]] = []
@@ -153,8 +155,8 @@ class Blueprint(Scaffold):
             other = app.blueprints[name]
             what = "this blueprint" if other is self else "another blueprint"
             raise BlueprintNameError(
-                f"The name {name!r} is taken by {what}, declared in {other.import_name!r}. Give one of them another "
-                "name, with name= when it is registered."
+                f"The name {name!r} of the blueprint declared at {self.place} is taken by {what}, declared at "
+                f"{other.place}. Give one of them another name, with name= when it is registered."
             )
         first_bp = not any(known is self for known in app.blueprints.values())
         first_name = name not in app.blueprints

@@ -10,6 +10,7 @@ from typing import IO, Any, Generic, TypeVar
 from werkzeug.utils import import_string
 
 from .kernel.config import Settings
+from .settings import nearly
 
 T = TypeVar("T")
 
@@ -36,6 +37,10 @@ class Config(Settings):
 
     Only keys in capital letters are taken from objects, files and keyword arguments.
     """
+
+    def __missing__(self, key: str) -> Any:
+        close = nearly(key)
+        raise KeyError(f"{key} (did you mean {close}?)" if close else key)
 
     def from_envvar(self, variable_name: str, silent: bool = False) -> bool:
         """Load the Python file that an environment variable names.
@@ -137,9 +142,7 @@ class Config(Settings):
             error.strerror = f"Unable to load configuration file ({error.strerror})"
             raise
 
-    def from_mapping(
-        self, mapping: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None, **kwargs: Any
-    ) -> bool:
+    def from_mapping(self, mapping: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None, **kwargs: Any) -> bool:
         """Take the keys in capital letters of a mapping (or pairs) and of keyword arguments; return ``True``."""
         for key, value in {**dict(mapping or {}), **kwargs}.items():
             if key.isupper():

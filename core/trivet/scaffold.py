@@ -306,8 +306,8 @@ class Scaffold:
                 kind = default_exceptions[exc_class_or_code]
             except KeyError:
                 raise ValueError(
-                    f"{exc_class_or_code!r} is not a recognised status code, such as 404, with an HTTP exception of its "
-                    "own. Use a subclass of HTTPException with that code instead."
+                    f"{exc_class_or_code!r} is not a status code, such as 404, with an HTTP exception of its own. "
+                    "Use a subclass of HTTPException with that code instead."
                 ) from None
         if isinstance(kind, Exception):
             raise TypeError(

@@ -6,8 +6,10 @@ waking one still has, which is why a hop takes half of what it takes through a q
 
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 #: A function, its arguments, the future of its result, and who brings that to its event loop.
@@ -52,9 +54,15 @@ class _Mailbox:
         self._reader, self._writer = _pipe()
         os.set_blocking(self._reader.fd, False)
         try:
-            loop.add_reader(self._reader.fd, self._read)
+            loop.add_reader(self._reader.fd, _read, weakref.ref(self))  # weakly: see __del__
         except NotImplementedError:  # Windows' own event loop waits for no pipe
             self._wake = self._wake_plainly  # type: ignore[method-assign]
+
+    def __del__(self) -> None:
+        """Leave the loop, where it goes on: nobody asks these threads any more."""
+        if not self._loop.is_closed():
+            with suppress(RuntimeError):  # closed just now
+                self._loop.call_soon_threadsafe(_leave, self._loop, self._reader)
 
     def tell(self, future: Any, result: Any, error: BaseException | None) -> None:
         """Bring one result to the loop: called in a thread. If the loop was closed meanwhile, nobody waits any more."""
@@ -83,6 +91,18 @@ class _Mailbox:
                 future.set_exception(RuntimeError("A function in a worker thread raised StopIteration."))
             else:
                 future.set_exception(error)
+
+
+def _read(reference: "weakref.ref[_Mailbox]") -> None:
+    mailbox = reference()
+    if mailbox is not None:
+        mailbox._read()
+
+
+def _leave(loop: Any, reader: _End) -> None:
+    """Stop waiting for a pipe, whose end is open until then."""
+    with suppress(NotImplementedError):
+        loop.remove_reader(reader.fd)
 
 
 class Workers:

@@ -75,7 +75,6 @@ class _Kernel:
         return self.app.lifecycle
 
 
-
 def assemble(app: Any) -> None:
     """Add the built-in plugins to an application's manager, which decides which of them are enabled."""
     app.signing = Signing(app)

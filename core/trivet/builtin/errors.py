@@ -41,9 +41,13 @@ class Errors:
             return failure  # the handler for 500 has failed itself
         ctx.stash[_ASKED] = True
         flow = ctx.plan.loop if ctx.on_loop else ctx.plan.sync
-        value = flow.recover(ctx, failure)
-        if flow.recover_async:
-            value = await value
+        try:
+            value = flow.recover(ctx, failure)
+            if flow.recover_async:
+                value = await value
+        except Exception as second:
+            self.app.log_exception((type(second), second, second.__traceback__))
+            value = failure
         ctx.failures += 1  # this is the answer: what fails from here on is reported
         return value
 

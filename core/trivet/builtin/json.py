@@ -55,7 +55,9 @@ class JSONProvider:
 
     def _prepare_response_obj(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if args and kwargs:
-            raise TypeError("app.json.response() takes either args or kwargs, not both: positional or keyword arguments.")
+            raise TypeError(
+                "app.json.response() takes either args or kwargs, not both: positional or keyword arguments."
+            )
         if not args:
             return kwargs or None
         return args[0] if len(args) == 1 else args

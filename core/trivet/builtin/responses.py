@@ -107,7 +107,9 @@ def _from_object(ctx: Any, cls: Any, value: Any) -> Any:
         try:
             return cls.force_type(value, ctx.environ)
         except TypeError as error:
-            raise _type_error(ctx, f"something else: it was a {type(value).__name__}, which is no WSGI application either: {error}") from error
+            raise _type_error(
+                ctx, f"something else: it was a {type(value).__name__}, which is no WSGI application either: {error}"
+            ) from error
     raise _type_error(ctx, f"something else: it was a {type(value).__name__}")
 
 

@@ -77,7 +77,8 @@ class Sessions:
         state = ctx.__dict__
         last = state.get("last")
         if "_session_saver" not in state:
-            saver = state["_session_saver"] = partial(self.finish, ctx)
+            state["_session_saver"] = True
+            saver = partial(self.finish, ctx)
             if last is None:
                 last = state["last"] = [saver]
             else:

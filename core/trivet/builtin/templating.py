@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from inspect import isawaitable
 from typing import Any, ClassVar
 
+from jinja2.nodes import Filter, Name, Test
 from werkzeug.local import LocalProxy
 
 from ..hookspecs import hookimpl
@@ -20,6 +21,14 @@ TemplateNames = Any
 #: How many templates given as strings are kept compiled, and up to which length.
 _STRINGS_KEPT = 128
 _LONGEST_STRING_KEPT = 32_768
+
+
+def _is_answered_early(environment: Any, source: str) -> bool:
+    """Say whether Jinja asks a filter or a test when it compiles: one of constants, whose answer may change yet."""
+    if "|" not in source and " is " not in source:
+        return False
+    asked = environment.parse(source).find_all((Filter, Test))
+    return any(node.find(Name) is None for node in asked)
 
 
 def _context_proxy(name: str) -> Any:
@@ -186,6 +195,8 @@ class Templating:
             return environment.from_string(source)
         template = self._strings.get(source)
         if template is None or template.environment is not environment:
+            if _is_answered_early(environment, source):
+                return environment.from_string(source)
             template = self._strings[source] = environment.from_string(source)
             if len(self._strings) > _STRINGS_KEPT:
                 self._strings.popitem(last=False)

@@ -120,7 +120,7 @@ async def serve_websocket(app: Any, scope: dict[str, Any], receive: Any, send: A
     for intake in app.intake:
         scope = intake.scope(scope)
     ctx = app.socket_context_class(app, scope)
-    ctx.own_path()
+    problem = ctx.own_path()
     ctx.headers = dict(scope["headers"])
     socket = ctx.websocket = WebSocket(scope, receive, send)
     token = current.set(ctx)
@@ -129,6 +129,8 @@ async def serve_websocket(app: Any, scope: dict[str, Any], receive: Any, send: A
         if app.openers:
             ctx.opened()
         _admit(ctx)
+        if problem is not None:
+            ctx.refuse(problem)
         response = await app.handle_on_loop(ctx)
         if not socket.accepted:
             await _refuse(ctx, socket, response)

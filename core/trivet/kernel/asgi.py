@@ -14,7 +14,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from .context import current
 from .environ import AsgiContext
-from .http import SWALLOWED_BYTES, body_allowed
+from .http import SWALLOWED_BYTES, body_allowed, is_length
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -45,7 +45,7 @@ def make_asgi(app: Any) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, 
         """Answer one ASGI connection: a request, a WebSocket, or the server's lifespan."""
         kind = scope["type"]
         if kind == "lifespan":
-            await app.serve_lifespan(receive, send)
+            await app.lifespan.serve(receive, send)
             return
         if not app.ready:
             await app.start_on_loop()
@@ -98,7 +98,7 @@ async def _read_ahead(ctx: AsgiContext, receive: Receive) -> None:
     """
     length = ctx.headers.get(b"content-length")
     limit = ctx.app.config.get("MAX_CONTENT_LENGTH")
-    if limit is not None and length is not None and length.isdigit() and int(length) > limit:
+    if limit is not None and length is not None and is_length(length) and int(length) > limit:
         # Too large: whoever asks for the body is told so. A small one is swallowed, since many servers and proxies
         # lose an answer that comes while they are still sending.
         while int(length) <= SWALLOWED_BYTES and (await receive()).get("more_body"):
@@ -154,7 +154,7 @@ async def _on_loop(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -> 
         error = raised
         raise
     finally:
-        if error is not None or ctx._deferred is not None or app.closers:
+        if error is not None or ctx._deferred is not None or app.closers or ctx.failures:
             await _end(ctx, error)
         elif ctx._request is not None and "files" in ctx._request.__dict__:
             ctx._request.close()
@@ -238,7 +238,7 @@ async def _in_thread(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -
     except BaseException:  # the server cancels: nothing else comes out of a job
         response, _ = job.result()  # the thread has come to its end all the same
         if response is not None and not _is_buffered(response):
-            await workers.run(ctx.variables.run, _end_in_thread, ctx, None)
+            await workers.run(ctx.variables.run, ctx.end)
         raise
     if error is not None:
         raise error
@@ -258,7 +258,7 @@ async def _in_thread(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -
         raise
     finally:
         current.reset(token)
-        await workers.run(ctx.variables.run, _end_in_thread, ctx, ctx.error)
+        await workers.run(ctx.variables.run, ctx.end, ctx.error)
         ctx.variables = None
 
 
@@ -275,25 +275,17 @@ def _drive(app: Any, ctx: AsgiContext) -> tuple[Any, BaseException | None]:
         else:
             raise RuntimeError("The lifecycle was suspended under the sync driver; a hook awaited without its bridge.")
     except BaseException as error:
-        _end_in_thread(ctx, error)
+        ctx.end(error)
         return None, error
     ctx.error = None
     if _is_buffered(response):
-        _end_in_thread(ctx, None)
+        ctx.end()
     return response, None
 
 
 def _is_buffered(response: Any) -> bool:
     """Say whether nothing of the application runs any more once the lifecycle has ended."""
     return response._light or (isinstance(response._chunks, list) and not response._closers)
-
-
-def _end_in_thread(ctx: AsgiContext, error: BaseException | None) -> None:
-    failed = ctx.close(error)
-    if ctx.app.leavers:
-        ctx.left()
-    if failed is not None:
-        ctx.app.report(ctx, failed, "A teardown function failed")
 
 
 # -- sending

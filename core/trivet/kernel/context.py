@@ -200,6 +200,7 @@ class Context:
     def close(self, error: BaseException | None = None) -> BaseException | None:
         """Do the cleanup; every step of it. Return the first exception that a step raised."""
         if self._is_idle():
+            self._forget_errors()
             return None
         error = error or self.unhandled
 
@@ -209,12 +210,28 @@ class Context:
         try:
             self._close(error, settle).send(None)
         except StopIteration as stop:
+            self._forget_errors()
             return cast(BaseException | None, stop.value)
         raise RuntimeError("The cleanup was suspended under the sync driver.")
 
     async def aclose(self, error: BaseException | None = None) -> BaseException | None:
         """Like :meth:`close`, awaiting what can be awaited."""
-        return None if self._is_idle() else await self._close(error or self.unhandled, lambda waiting: waiting)
+        failed = None if self._is_idle() else await self._close(error or self.unhandled, lambda waiting: waiting)
+        self._forget_errors()
+        return failed
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Close on behalf of a server; what goes wrong is reported, the answer stands."""
+        failed = self.close(error)
+        if self.app.leavers:
+            self.left()
+        if failed is not None:
+            self.app.report(self, failed, "A teardown function failed")
+
+    def _forget_errors(self) -> None:
+        """Let go of exceptions: their tracebacks lead back here, a circle that only the collector can undo."""
+        if self.failures:
+            self.error = self.unhandled = None
 
 
 class RequestContext(Context):

@@ -1,6 +1,5 @@
 """The kernel of an application: routes, hooks bound to them, and the two protocols."""
 
-import logging
 import os
 import threading
 import weakref
@@ -22,8 +21,8 @@ from .asgi import make_asgi
 from .chains import Chain, compile_hook, is_coroutine_function, link
 from .context import Context, RequestContext
 from .environ import AsgiContext
-from .errors import SealedError, SetupError, caller_place, place_of
-from .http import HostCheck, UpgradeRequired, decode_path, lazy
+from .errors import ConflictError, SealedError, SetupError, caller_place, place_of
+from .http import HostCheck, UpgradeRequired, decode_path, is_length, lazy
 from .lifecycle import Flow, Plan, call_view, raise_routing_error, respond
 from .lifespan import Lifespan
 from .loops import BackgroundLoop
@@ -83,6 +82,8 @@ class Kernel(WsgiSide):
     unmatched: Callable[[Any], Any] = staticmethod(raise_routing_error)
     #: Whether requests may stay on the event loop under ASGI.
     may_stay_on_loop = True
+    #: Logs an exception that no response can tell of any more: ``report(ctx, error, what)``.
+    report: Callable[[Any, BaseException, str], None]
     #: Views by endpoint.
     view_functions: dict[str, Callable[..., Any]]
     #: Whether a malformed ``Host`` or ``Content-Length`` is answered 400 before anything looks at it.
@@ -115,6 +116,7 @@ class Kernel(WsgiSide):
         self._setup_lock = threading.RLock()
         self._sealing = False
         self._sealed_at = ""
+        self._setup_failure: Exception | None = None
         self._plans: dict[tuple[str, bool, bool], Plan] = {}
         self._chains: dict[Any, Chain] = {}
         self.tables: Tables | None = None
@@ -155,7 +157,7 @@ class Kernel(WsgiSide):
     def provide(self, name: str, compute: Callable[[Any], Any]) -> None:
         """Give every context an attribute ``name``, computed by ``compute(ctx)`` on first use."""
         if name in self.provided:
-            raise SetupError(
+            raise ConflictError(
                 f"ctx.{name} is provided twice: at {place_of(self.provided[name])} and at {place_of(compute)}."
             )
         self.provided[name] = compute
@@ -172,6 +174,8 @@ class Kernel(WsgiSide):
     def seal_for(self, reason: str) -> None:
         """Do what :meth:`seal` does, and remember why, for the message of those who come too late."""
         with self._setup_lock:
+            if self._setup_failure is not None:
+                raise self._setup_failure  # done again, it would declare everything once more
             if not self.sealed and not self._sealing:
                 self._sealing = True
                 try:
@@ -179,6 +183,9 @@ class Kernel(WsgiSide):
                     self.rebind()
                     self.sealed = True
                     self._sealed_at = reason
+                except Exception as error:
+                    self._setup_failure = error
+                    raise
                 finally:
                     self._sealing = False
 
@@ -196,10 +203,6 @@ class Kernel(WsgiSide):
         self.seal_for("by the first request")
         await self.lifespan.start_on_loop()
         self.ready = True
-
-    async def serve_lifespan(self, receive: Any, send: Any) -> None:
-        """Answer the server's lifespan events."""
-        await self.lifespan.serve(receive, send)
 
     def rebind(self) -> None:
         """Compile all chains and routing tables anew: at the end of setup, and after a late registration."""
@@ -314,7 +317,7 @@ class Kernel(WsgiSide):
             if self.checks_requests:
                 if host is not None and host not in self.good_hosts and not self.check_host(host):
                     raise SecurityError("The Host header is malformed or names a host that is not trusted.")
-                if length and not (length.isascii() and length.isdecimal()):
+                if length is not None and length != "" and not is_length(length):
                     raise BadRequest("The Content-Length header is not a number.")
             if path is None:
                 path = decode_path(ctx.environ)
@@ -359,14 +362,10 @@ class Kernel(WsgiSide):
             ctx.plan = self.plan_for(rule, ctx.method)
         ctx.tell_request()
 
-    def allowed_methods(self, ctx: Any) -> list[str]:
-        """Return the methods that the path of a request allows, sorted."""
-        return sorted(ctx.url_adapter.allowed_methods())
-
     def answer_options(self, ctx: Any) -> Any:
         """Answer an ``OPTIONS`` request with the methods that the path allows (RFC 9110, 9.3.7)."""
         response = self.response_class()
-        response.allow.update(self.allowed_methods(ctx))
+        response.allow.update(sorted(ctx.url_adapter.allowed_methods()))
         return response
 
     def create_url_adapter(self, request: Any) -> Any:
@@ -387,11 +386,6 @@ class Kernel(WsgiSide):
     def settle(self, value: Any) -> Any:
         """Return what a hook outside of requests returned, waiting for it if it is a coroutine."""
         return self.loops.wait(value) if isawaitable(value) else value
-
-    def report(self, ctx: Any, error: BaseException, what: str) -> None:
-        """Log an exception that no response can tell of any more."""
-        endpoint = ctx.endpoint if ctx is not None else None
-        logging.getLogger(self.name).error("%s [%s]", what, endpoint, exc_info=error)
 
     def context_for(self, environ: dict[str, Any]) -> RequestContext:
         """Return a routed context for a WSGI environ, to be used in a ``with`` block."""

@@ -19,6 +19,8 @@ BODILESS = frozenset((*range(100, 200), 204, 304))
 SWALLOWED_BYTES = 1024 * 1024
 NOT_UTF8 = "The path of the URL is not valid UTF-8."
 _HOSTS_REMEMBERED = 1024
+#: More than any length has.
+_LENGTH_DIGITS = 20
 
 
 class _Lazy(Generic[T]):
@@ -63,6 +65,11 @@ def decode_path(environ: dict[str, Any]) -> str:
     return path
 
 
+def is_length(text: str | bytes) -> bool:
+    """Say whether a ``Content-Length`` is a number that Python reads (RFC 9110, 8.6)."""
+    return text.isascii() and text.isdigit() and len(text) <= _LENGTH_DIGITS
+
+
 class HostCheck:
     """Says whether a ``Host`` header is well-formed and trusted; remembers a bounded number of good ones."""
 
@@ -80,10 +87,23 @@ class HostCheck:
             return True
         if not (self.lenient and not self.trusted) and not host_is_trusted(host, self.trusted or None):
             return False
+        if not _decodes(host):
+            return False
         if len(self.good) >= _HOSTS_REMEMBERED:
             self.good.clear()
         self.good |= {host, host.encode("latin-1", "replace")}
         return True
+
+
+def _decodes(host: str) -> bool:
+    """Say whether the labels of an internationalised name (RFC 5890) can be decoded, as showing a URL does."""
+    if "xn--" not in host.lower():
+        return True
+    try:
+        host.encode("ascii").decode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 class UpgradeRequired(HTTPException):

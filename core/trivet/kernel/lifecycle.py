@@ -99,6 +99,7 @@ async def respond(ctx: Any) -> Any:
         if ctx.last is not None:
             for function in ctx.last:
                 function(response)
+            ctx.last = None
         return response
     except Exception as error:
         return await recover(ctx, flow, error)
@@ -118,6 +119,7 @@ async def finish(ctx: Any, flow: Flow, response: Any) -> Any:
     if ctx.last is not None:
         for function in ctx.last:
             function(response)
+        ctx.last = None
     return response
 
 

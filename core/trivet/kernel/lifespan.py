@@ -34,11 +34,15 @@ class Lifespan:
             chain = compile_hook(app.hook.trivet_startup, ("app",), app.loops.bridge)
             if chain.call is not None:
                 chain.call(app)
-            self._pid = os.getpid()
-            atexit.register(_stop_at_exit, weakref.ref(self))
-            util = sys.modules.get("multiprocessing.util")
-            if util is not None:  # a process that multiprocessing started does not run what atexit has
-                util.Finalize(None, _stop_at_exit, (weakref.ref(self),), exitpriority=0)
+            self._note_start()
+
+    def _note_start(self) -> None:
+        """Remember that startup has run, and see to it that shutdown does, if nobody else calls it before."""
+        self._pid = os.getpid()
+        atexit.register(_stop_at_exit, weakref.ref(self))
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:  # a process that multiprocessing started does not run what atexit has
+            util.Finalize(None, _stop_at_exit, (weakref.ref(self),), exitpriority=0)
 
     async def start_on_loop(self) -> None:
         """Run startup on the event loop, once; under ASGI. Requests that come together wait for the same run."""
@@ -59,7 +63,7 @@ class Lifespan:
                 waiting = chain.call(app)
                 if chain.is_async:
                     await waiting
-            self._pid = os.getpid()
+            self._note_start()
         finally:
             self._starting = None
 

@@ -63,6 +63,7 @@ class BackgroundLoop:
             for variable, value in context.items():
                 if variable.get(_ABSENT) is not value:
                     variable.set(value)
+            del done  # an exception in it leads back here by its traceback
 
     def wait(self, awaitable: Awaitable[T]) -> T:
         """Wait for anything that can be awaited, as :meth:`run` does for a coroutine."""
@@ -75,9 +76,9 @@ class BackgroundLoop:
         context: contextvars.Context,
         done: Any,
     ) -> None:
-        from asyncio import CancelledError
+        from concurrent.futures import CancelledError  # unlike asyncio's an Exception: nobody cancels the caller
 
-        task = loop.create_task(coroutine, context=context)
+        task = loop.create_task(_contained(coroutine), context=context)
 
         def finish(ended: Any) -> None:
             if ended.cancelled():
@@ -85,7 +86,11 @@ class BackgroundLoop:
             elif (error := ended.exception()) is not None:
                 done.set_exception(error)
             else:
-                done.set_result(ended.result())
+                result, error = ended.result()
+                if error is not None:
+                    done.set_exception(error)
+                else:
+                    done.set_result(result)
 
         task.add_done_callback(finish)
 
@@ -137,6 +142,14 @@ def _stop(loop: Any, pid: int, thread: threading.Thread) -> None:
         loop.call_soon_threadsafe(loop.stop)
         if thread is not threading.current_thread():
             thread.join(timeout=5)
+
+
+async def _contained(coroutine: Coroutine[Any, Any, T]) -> tuple[T | None, BaseException | None]:
+    """Keep what would end the loop, and with it everybody's waiting, from the task: it is raised where one waits."""
+    try:
+        return await coroutine, None
+    except (SystemExit, KeyboardInterrupt) as error:
+        return None, error
 
 
 async def _await(awaitable: Awaitable[T]) -> T:

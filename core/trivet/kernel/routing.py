@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from werkzeug.datastructures import ImmutableDict
 from werkzeug.routing import Map, Rule, RuleFactory
 from werkzeug.routing.converters import BaseConverter, IntegerConverter, UnicodeConverter, ValidationError
 
@@ -81,14 +82,23 @@ class _Node:
 _Test = tuple[Callable[[str], "tuple[str, ...] | None"], bool]
 
 
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:  # more digits than Python reads: sys.set_int_max_str_digits()
+        raise ValidationError from error
+
+
 def _conversion(converter: BaseConverter) -> Convert | None:
     """Return what turns the matched text into the value; ``None`` if the text is the value."""
     if type(converter) is UnicodeConverter:
         return None
-    if type(converter) is IntegerConverter and not (
-        converter.fixed_digits or converter.min is not None or converter.max is not None
+    if (
+        isinstance(converter, IntegerConverter)
+        and type(converter) in (IntegerConverter, Integer)
+        and not (converter.fixed_digits or converter.min is not None or converter.max is not None)
     ):
-        return int
+        return _integer
     return converter.to_python
 
 
@@ -311,8 +321,16 @@ def _arrive(node: _Node, texts: tuple[str, ...], method: str, allowed: set[str])
     return None
 
 
+class Integer(IntegerConverter):
+    """Werkzeug's converter; more digits than Python reads do not match."""
+
+    num_convert = staticmethod(_integer)
+
+
 class RuleMap(Map):
     """Werkzeug's map, which remembers in which order its rules were added and keeps the tables."""
+
+    default_converters = ImmutableDict({**Map.default_converters, "int": Integer})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_order: list[Rule] = []

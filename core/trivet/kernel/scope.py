@@ -63,6 +63,8 @@ class Source(NamedTuple):
 
     def _add_headers(self, environ: dict[str, Any]) -> None:
         for name, value in self.scope["headers"]:
+            if b"_" in name:
+                continue  # it would pass for the header with dashes
             key = _environ_key(name)
             text = value.decode("latin-1")
             if key in environ:

@@ -46,25 +46,16 @@ class WsgiSide:
             start_response(response._status, [("Content-Type", response._type), ("Content-Length", str(len(body[0])))])
             if environ["REQUEST_METHOD"] == "HEAD":
                 body = []
-            if ctx._deferred is not None or self.closers or self.leavers:
-                end(ctx, None)
+            if ctx._deferred is not None or self.closers or self.leavers or ctx.failures:
+                ctx.end()
             elif ctx._request is not None and "files" in ctx._request.__dict__:
                 ctx._request.close()
             return body
         except BaseException as error:
-            end(ctx, error)
+            ctx.end(error)
             raise
         finally:
             current.reset(token)
-
-
-def end(ctx: Any, error: BaseException | None) -> None:
-    """Close a context on behalf of a server; what goes wrong is reported, the answer stands."""
-    failed = ctx.close(error)
-    if ctx.app.leavers:
-        ctx.left()
-    if failed is not None:
-        ctx.app.report(ctx, failed, "A teardown function failed")
 
 
 def _deliver(ctx: Any, response: Any, start_response: StartResponse) -> Any:
@@ -73,7 +64,7 @@ def _deliver(ctx: Any, response: Any, start_response: StartResponse) -> Any:
     if isinstance(chunks, list) and response._plain and not response._closers:
         start_response(response._status, response.wire_headers(ctx))
         body = list(response.iter_encoded()) if body_allowed(ctx.method, response._status_code) else []
-        end(ctx, None)
+        ctx.end()
         return body
     if isinstance(chunks, (list, tuple)) or (response.direct_passthrough and not response._closers):
         body, status, headers = response.get_wsgi_response(ctx.environ)
@@ -85,14 +76,14 @@ def _deliver(ctx: Any, response: Any, start_response: StartResponse) -> Any:
             body.close()
             return buffered
         finally:
-            end(ctx, None)
+            ctx.end()
     if hasattr(chunks, "__anext__") or hasattr(chunks, "__aiter__"):
         response._chunks = ctx.app.loops.iterate(chunks.__aiter__())
     body, status, headers = response.get_wsgi_response(ctx.environ)
     start_response(status, headers)
     if not body_allowed(ctx.method, response.status_code):
         response.close()
-        end(ctx, None)
+        ctx.end()
         return ()
     return Streamed(ctx, body)
 
@@ -138,6 +129,6 @@ class Streamed:
                     close()
             except Exception as error:
                 ctx.app.report(ctx, error, "Closing a streamed body failed")
-            end(ctx, self._error)
+            ctx.end(self._error)
         finally:
             current.reset(token)

@@ -22,6 +22,9 @@ from .project import Project
 lenient: ContextVar[bool] = ContextVar("trivet.lenient", default=False)
 
 
+#: Hooks by which one plugin replaces what an application has one of.
+PROVIDERS = {"trivet_json_provider": "json", "trivet_open_session": "session"}
+
 #: What can be the implementation of a hook.
 _ROUTINES = (FunctionType, BuiltinFunctionType, MethodType, staticmethod, classmethod)
 
@@ -165,7 +168,7 @@ class PluginManager:
                         one.enabled, one.why_disabled = False, f"disabled by {where}"
                 continue
             if name == "kernel":
-                self._fail(ConfigError(f"{where}: 'kernel' is the lifecycle itself and cannot be disabled."))
+                self.fail(ConfigError(f"{where}: 'kernel' is the lifecycle itself and cannot be disabled."))
                 continue
             if name not in self.found:
                 self.discover()
@@ -173,7 +176,7 @@ class PluginManager:
                 self.found[name].enabled = False
                 self.found[name].why_disabled = f"disabled by {where}"
             else:
-                self._fail(ConfigError(f"{where}: there is no plugin {name!r}.{did_you_mean(name, self.found)}"))
+                self.fail(ConfigError(f"{where}: there is no plugin {name!r}.{did_you_mean(name, self.found)}"))
 
     # -- loading
 
@@ -226,6 +229,7 @@ class PluginManager:
 
     def _register(self, one: Found) -> bool:
         def register() -> None:
+            self._check_arguments(one)
             self.pluggy.register(one.plugin, one.name)
             for impl in self.hook.trivet_addhooks.get_hookimpls():
                 if impl.plugin is one.plugin:
@@ -241,6 +245,21 @@ class PluginManager:
         self.enabled = [other for other in self.enabled if other is not one]
         with suppress(ValueError, AssertionError):
             self.pluggy.unregister(one.plugin)
+
+    def _check_arguments(self, one: Found) -> None:
+        """Refuse an implementation with an argument that its hook does not have."""
+        for name, function in _routines(one.plugin):
+            marker = getattr(function, "trivet_impl", None)
+            caller = getattr(self.hook, (marker or {}).get("specname") or name, None)
+            if marker is None or caller is None or not caller.has_spec():
+                continue
+            bound = getattr(one.plugin, name)
+            for argument in inspect.signature(bound).parameters:
+                if argument not in caller.spec.argnames:
+                    raise PluginError(
+                        f"The plugin {one.title} implements the hook {caller.name!r} ({place_of(function)}) with the "
+                        f"argument {argument!r}, which it does not have.{did_you_mean(argument, caller.spec.argnames)}"
+                    )
 
     def _check_hooks(self, one: Found) -> None:
         """Refuse hook implementations that nobody would ever call."""
@@ -269,7 +288,7 @@ class PluginManager:
         """Do ``work``; say what failed in terms of the plugin, or note it where faults are only noted."""
         try:
             work()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not isinstance(error, (PluginError, ConfigError)):
                 title = one.title if one is not None else "?"
                 wrapped = PluginError(f"The plugin {title} {what}: {type(error).__name__}: {error}")
@@ -277,11 +296,12 @@ class PluginManager:
                 error = wrapped
             if one is not None:
                 one.enabled, one.problem, one.why_disabled, one.cause = False, str(error), "faulty", error
-            self._fail(error)
+            self.fail(error)
             return False
         return True
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Raise an error of configuration, or note it where faults are only noted."""
         if not lenient.get():
             raise error
         self.problems.append(str(error))
@@ -326,6 +346,7 @@ class PluginManager:
 
         :raises PluginError: naming the plugin whose setup failed.
         """
+        self._claim_providers(app)
         callers = {impl.plugin_name: impl for impl in self.hook.trivet_setup.get_hookimpls()}
         for one in list(self.enabled):
             with app.registrar.on_behalf_of(one.name):
@@ -337,6 +358,16 @@ class PluginManager:
                     )
             if not whole:
                 self._drop(one)
+
+    def _claim_providers(self, app: Any) -> None:
+        """Refuse two plugins that both provide what an application has one of."""
+        for hook, what in PROVIDERS.items():
+            for impl in getattr(self.hook, hook).get_hookimpls():
+                one = self.found.get(impl.plugin_name)
+                if one is not None and one.source != "built-in" and not impl.wrapper:
+                    with app.registrar.on_behalf_of(one.name):
+                        place = place_of(impl.function)
+                        self._guard(lambda what=what, place=place: app.registrar.claim("provider", what, place), one)
 
     def _claim_options(self, one: Found, app: Any) -> None:
         """Validate the options of a plugin; refuse those that mean the same setting as another plugin's."""

@@ -11,6 +11,8 @@ _NO_DEFAULT: Any = object()
 class Namespace:
     """A free namespace for one context; users know it as ``g``."""
 
+    __setattr__ = object.__setattr__  # said for type checkers: every name may be set
+
     def get(self, name: str, default: Any = None) -> Any:
         """Return the attribute ``name``, or ``default``."""
         return self.__dict__.get(name, default)

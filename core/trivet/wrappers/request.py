@@ -24,7 +24,7 @@ from werkzeug.routing import Rule
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wsgi import LimitedStream, get_content_length
 
-from ..kernel.http import SWALLOWED_BYTES, lazy
+from ..kernel.http import SWALLOWED_BYTES, is_length, lazy
 from ..kernel.scope import Source
 
 _FORM = "application/x-www-form-urlencoded"
@@ -292,7 +292,7 @@ class Request(WerkzeugRequest):
         announced = environ.get("CONTENT_LENGTH")
         if not announced or "HTTP_TRANSFER_ENCODING" in environ or self.shallow or "stream" in self.__dict__:
             return None
-        if not (announced.isascii() and announced.isdecimal()):
+        if not is_length(announced):
             return None
         length = int(announced)
         limit = self.max_content_length
@@ -323,7 +323,7 @@ class Request(WerkzeugRequest):
         if limit is not None and source.length > limit:
             raise RequestEntityTooLarge()
         announced = source.headers.get(b"content-length")
-        if announced is not None and source.length < int(announced):
+        if announced is not None and is_length(announced) and source.length < int(announced):
             raise ClientDisconnected()
         body = source.body
         if isinstance(body, io.BytesIO):
@@ -334,7 +334,7 @@ class Request(WerkzeugRequest):
     def _unread(self, source: Source, limit: int | None) -> bytes:
         """Say what a body is that was not read ahead: nothing, or too large."""
         announced = source.headers.get(b"content-length")
-        if announced is not None and int(announced) > 0 and limit is not None:
+        if announced is not None and is_length(announced) and int(announced) > 0 and limit is not None:
             raise RequestEntityTooLarge()
         return b""
 
