@@ -251,7 +251,7 @@ def test_two_blueprints_of_one_name_are_refused_with_what_to_do(app: Trivet) -> 
 def test_one_blueprint_twice_under_one_name_is_refused(app: Trivet) -> None:
     part = Blueprint("part", __name__)
     app.register_blueprint(part)
-    with pytest.raises(BlueprintNameError, match="'part' .*is taken by this blueprint"):
+    with pytest.raises(BlueprintNameError, match=r"'part' .*is taken by this blueprint"):
         app.register_blueprint(part, url_prefix="/two")
 
 

@@ -204,15 +204,6 @@ def test_a_handler_of_the_blueprint_answers_even_if_the_application_has_one_that
     assert ask(app).text == "part"
 
 
-def test_a_missing_path_below_a_blueprint_is_the_applications_affair(app: Trivet, ask: Ask) -> None:
-    part = Blueprint("part", __name__, url_prefix="/part")
-    part.register_error_handler(404, lambda error: ("part", 404))
-    part.add_url_rule("/", "view", lambda: abort(404))
-    app.register_error_handler(404, lambda error: ("app", 404))
-    app.register_blueprint(part)
-    assert [ask(app, path).text for path in ("/part/", "/part/missing")] == ["part", "app"]
-
-
 def test_a_redirect_of_routing_passes_the_handlers_by(app: Trivet, ask: Ask) -> None:
     app.register_error_handler(HTTPException, lambda error: pytest.fail("the handler was called"))
     app.add_url_rule("/slash/", "view", lambda: "text")

@@ -32,6 +32,7 @@ from .globals import (
 )
 from .helpers import (
     abort,
+    after_response,
     after_this_request,
     copy_current_request_context,
     flash,
@@ -90,6 +91,7 @@ __all__ = [
     "WebSocket",
     "__version__",
     "abort",
+    "after_response",
     "after_this_request",
     "appcontext_popped",
     "appcontext_pushed",

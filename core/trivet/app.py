@@ -34,6 +34,7 @@ from .kernel.core import Kernel
 from .kernel.errors import ConfigError, place_of
 from .kernel.version import __version__
 from .plugins import PluginManager, Project, find_project, read_project
+from .running import Running
 from .scaffold import Scaffold, endpoint_of, setupmethod
 from .workers import Workers
 from .wrappers import Namespace
@@ -45,7 +46,7 @@ def _timedelta(value: Any) -> timedelta:
     return value if isinstance(value, timedelta) else timedelta(seconds=value)
 
 
-class Trivet(Scaffold, Kernel):
+class Trivet(Running, Scaffold, Kernel):
     """An application: a WSGI and an ASGI callable, with Flask's programming model, made of plugins.
 
     :param import_name: the name of the module it is made in, usually ``__name__``.
@@ -123,6 +124,8 @@ class Trivet(Scaffold, Kernel):
         self.workers = Workers()
         self.subdomain_matching = subdomain_matching
         self.blueprints: dict[str, Blueprint] = {}
+        #: The literal URL prefix of each blueprint that has one, by the blueprint's full name.
+        self.url_prefixes: dict[str, str] = {}
         self.extensions: dict[str, Any] = {}
         self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = []
@@ -362,8 +365,14 @@ class Trivet(Scaffold, Kernel):
         self.check_host.trusted = self.config["TRUSTED_HOSTS"]
 
     def error_scopes(self, ctx: Any) -> tuple[str, ...]:
-        """Return the blueprints whose error handlers are asked, innermost first."""
-        return ctx.plan.scopes if ctx.plan is not None else ()
+        """Return the blueprints whose error handlers are asked, innermost first.
+
+        Where no rule matched, the blueprint with the longest URL prefix that the path begins with is asked.
+        """
+        if ctx.plan is None or ctx.plan.endpoint is not None:
+            return ctx.plan.scopes if ctx.plan is not None else ()
+        owners = [one for one in self.url_prefixes.items() if f"{ctx.path}/".startswith(f"{one[1]}/")]
+        return self.scopes_of(f"{max(owners, key=lambda one: len(one[1]))[0]}.") if owners else ()
 
     # -- URLs
 

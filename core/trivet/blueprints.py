@@ -163,6 +163,9 @@ class Blueprint(Scaffold):
         app.blueprints[name] = self
         self._got_registered_once = True
         state = self.make_setup_state(app, options, first_bp)
+        prefix = (state.url_prefix or "").rstrip("/")
+        if prefix and "<" not in prefix and state.subdomain is None:
+            app.url_prefixes[name] = f"/{prefix.lstrip('/')}"
         if self.has_static_folder:
             state.add_url_rule(
                 f"{self.static_url_path}/<path:filename>", view_func=self.send_static_file, endpoint="static"

@@ -18,15 +18,15 @@ T = TypeVar("T")
 class ConfigAttribute(Generic[T]):
     """An attribute of an application that reads and writes a configuration key."""
 
-    def __init__(self, name: str, convert: Callable[[Any], T] | None = None) -> None:
+    def __init__(self, name: str, get_converter: Callable[[Any], T] | None = None) -> None:
         self.name = name
-        self.convert = convert
+        self.get_converter = get_converter
 
     def __get__(self, app: Any, owner: type | None = None) -> Any:
         if app is None:
             return self
         value = app.config[self.name]
-        return self.convert(value) if self.convert is not None else value
+        return self.get_converter(value) if self.get_converter is not None else value
 
     def __set__(self, app: Any, value: Any) -> None:
         app.config[self.name] = value

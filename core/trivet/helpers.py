@@ -91,6 +91,29 @@ def after_this_request(f: F) -> F:
     return f
 
 
+def after_response(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Call ``f(*args, **kwargs)`` once the response of the active request has been sent, or its client has gone.
+
+    It runs in the same process, in an application's context, and may be a coroutine function. What it raises is
+    logged. Work that must not be lost when the process ends belongs into a queue.
+
+    ::
+
+        after_response(send_mail, user.email, "Welcome")
+    """
+    ctx = request_context()
+    app = ctx.app
+
+    def task() -> None:
+        try:
+            with app.app_context():
+                app.ensure_sync(f)(*args, **kwargs)
+        except Exception as error:
+            app.report(ctx, error, "A function after the response failed")
+
+    ctx.last = [*(ctx.last or ()), lambda response: response.call_on_close(task)]
+
+
 # -- URLs
 
 

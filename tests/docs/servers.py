@@ -21,6 +21,7 @@ def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRIVET_", "FLASK_"))}
     beside = str(Path(sys.executable).parent)
     changes = {"PATH": f"{beside}{os.pathsep}{kept.get('PATH', '')}", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    changes["PYTEST_ADDOPTS"] = "-p no:flask -p no:dash"  # what Flask extensions bring; see pyproject.toml
     return {**kept, **changes}
 
 

@@ -14,7 +14,8 @@ import click
 from ..app import Trivet
 from ..builtin.testclient import ScriptInfo
 from ..kernel.errors import ConfigError, SetupError
-from ..plugins import Project, find_project, lenient
+from ..kernel.version import __version__
+from ..plugins import Project, find_project, import_enabled, lenient
 from .environment import Surroundings, load_dotenv
 from .failures import LoadError, summary
 from .locate import AppNotFound, Target, guess, load
@@ -202,8 +203,12 @@ class Loader(ScriptInfo):
 
     def _load(self) -> Trivet:
         self.prepare()
-        make = self.create_app or (lambda: load(self.target, self.project.folder, self.around))
-        app = make()
+        app: Trivet
+        if self.create_app is not None:
+            app = self.create_app()
+        else:
+            import_enabled(self.project.plugins, __version__)
+            app = load(self.target, self.project.folder, self.around)
         if self.set_debug_flag and self.debug is not None:
             app.debug = self.debug
         return app

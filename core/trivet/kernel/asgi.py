@@ -32,7 +32,6 @@ class Disconnected(Exception):
 
 
 def _cancelled() -> BaseException:
-    """Return the error of a context whose client has gone."""
     from asyncio import CancelledError  # not at the top: an application under WSGI does without asyncio
 
     return CancelledError()
@@ -92,10 +91,7 @@ def _admit(app: Any, scope: Scope) -> AsgiContext:
 
 
 async def _read_ahead(ctx: AsgiContext, receive: Receive) -> None:
-    """Read the body into memory or a spooled file, up to the limit; what is over it is noted, not kept.
-
-    If the client breaks off, perhaps only the sending half of the connection is closed: it is told what was wrong.
-    """
+    """Read the body into memory or a spooled file, up to the limit; what is over it is noted, not kept."""
     length = ctx.headers.get(b"content-length")
     limit = ctx.app.config.get("MAX_CONTENT_LENGTH")
     if limit is not None and length is not None and is_length(length) and int(length) > limit:
@@ -106,7 +102,7 @@ async def _read_ahead(ctx: AsgiContext, receive: Receive) -> None:
         return
     message = await receive()
     if message["type"] == "http.disconnect":
-        ctx.refuse(ClientDisconnected())
+        ctx.refuse(ClientDisconnected())  # perhaps only the sending half of the connection is closed
         return
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):

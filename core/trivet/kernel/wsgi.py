@@ -60,6 +60,11 @@ class WsgiSide:
 
 def _deliver(ctx: Any, response: Any, start_response: StartResponse) -> Any:
     """Send a response that is not light: with headers, without a body, streamed, or of a class of its own."""
+    if response._calls_itself:
+        try:
+            return response(ctx.environ, start_response)
+        finally:
+            ctx.end()
     chunks = response._chunks
     if isinstance(chunks, list) and response._plain and not response._closers:
         start_response(response._status, response.wire_headers(ctx))
@@ -70,8 +75,8 @@ def _deliver(ctx: Any, response: Any, start_response: StartResponse) -> Any:
         body, status, headers = response.get_wsgi_response(ctx.environ)
         start_response(status, headers)
         try:
-            if response.direct_passthrough:
-                return body  # the server may have a fast way to send this very object
+            if response.direct_passthrough or response._closers:
+                return body  # the server may have a fast way to send this very object, and closes it at the end
             buffered = list(body)
             body.close()
             return buffered

@@ -1,5 +1,6 @@
 """Plugins: finding, checking, sorting, loading and describing them, over pluggy."""
 
+from .discovery import import_enabled
 from .manager import PluginManager, lenient
 from .manifest import Found, Plugin, PluginError, Secret
 from .options import Option
@@ -14,6 +15,7 @@ __all__ = [
     "Project",
     "Secret",
     "find_project",
+    "import_enabled",
     "lenient",
     "read_project",
 ]

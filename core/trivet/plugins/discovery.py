@@ -2,6 +2,8 @@
 
 import importlib.util
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,19 @@ def installed_plugins() -> list[Found]:
     from importlib_metadata import entry_points
 
     return [_from_entry(entry) for entry in entry_points(group=GROUP)]
+
+
+def import_enabled(names: Iterable[str], version: str) -> None:
+    """Import the installed plugins of these names, for those that have something to do before the application is there.
+
+    What goes wrong is left to the application, which meets it again and says it.
+    """
+    wanted = {name for name in names if not is_path(name)}
+    for one in installed_plugins() if wanted else ():
+        if one.name in wanted:
+            with suppress(Exception, SystemExit):
+                check_version(one, version)
+                one.load()
 
 
 def _from_entry(entry: Any) -> Found:

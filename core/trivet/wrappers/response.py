@@ -43,10 +43,13 @@ class Response(WerkzeugResponse):
     direct_passthrough = False
     #: False where a subclass changes how the response is written, so that the adapters must ask it.
     _plain: ClassVar[bool] = True
+    #: True where a subclass defines ``__call__``: under WSGI it is called, and does all by itself.
+    _calls_itself: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         changed = any(getattr(cls, name) is not getattr(Response, name) for name in _OVERRIDES)
+        cls._calls_itself = cls.__call__ is not Response.__call__
         cls._plain = not changed and cls.default_status == 200 and cls.automatically_set_content_length
         if cls.default_mimetype is None:
             cls._type = None

@@ -6,8 +6,9 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import Distribution, DistributionFinder
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 #: The package whose modules pose as those of the same name in ``flask``.
@@ -34,6 +35,12 @@ class _AliasLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self._spec  # the import system has put its own there
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Return the code of the module, which ``python -m`` runs without importing it."""
+        spec = find_spec(self._real)
+        loader: Any = spec.loader if spec is not None else None
+        return loader.get_code(self._real) if loader is not None else None
 
 
 class _Metadata(Distribution):

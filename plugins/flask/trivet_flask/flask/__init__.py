@@ -4,7 +4,7 @@ import warnings
 from importlib.metadata import version
 from typing import Any
 
-from . import json
+from . import blueprints, cli, json, logging, sansio, sessions, signals, typing, wrappers  # noqa: F401 - flask.cli ...
 from .app import Flask
 from .blueprints import Blueprint
 from .config import Config

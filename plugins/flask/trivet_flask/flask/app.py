@@ -1,21 +1,29 @@
 """``flask.app``: the application."""
 
+import inspect
 import os
 import warnings
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
+import click
 from werkzeug import serving
 from werkzeug.datastructures import ImmutableDict
-from werkzeug.exceptions import Aborter
+from werkzeug.exceptions import Aborter, BadRequestKeyError
 
 from trivet import Trivet
 from trivet.builtin.assembly import DEFAULT_CONFIG
+from trivet.builtin.callbacks import Callbacks
+from trivet.kernel.chains import is_coroutine_function
 from trivet.kernel.lifecycle import respond
 from trivet.kernel.routing import RuleMap
+from trivet.scaffold import setupmethod
 
+from .bridging import by_protocol
+from .cli import AppGroup, show_server_banner
 from .cli import load_dotenv as load_dotenv_files
-from .cli import show_server_banner
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, AsgiRequestContext, RequestContext, _AppCtxGlobals
 from .helpers import get_debug_flag, get_load_dotenv
@@ -40,6 +48,23 @@ class _Map(RuleMap):
         self.tell()
 
 
+def _leave_asgi_to_trivet(cls: type["Flask"]) -> None:
+    """Let a ``__call__`` put over ours that takes the arguments of WSGI only be passed by under ASGI."""
+    call: Any = cls.__call__
+    names = [] if call is Trivet.__call__ else list(inspect.signature(call).parameters.values())
+    if len(names) != 3 or any(name.kind is not name.POSITIONAL_OR_KEYWORD for name in names):
+        return
+
+    @wraps(call)
+    def by_protocol(self: Any, environ: Any, start_response: Any = None, send: Any = None) -> Any:
+        if start_response is None or send is not None:
+            return Trivet.__call__(self, environ, start_response, send)
+        return call(self, environ, start_response)
+
+    owner = next(one for one in cls.__mro__ if "__call__" in one.__dict__)
+    (owner if issubclass(owner, Flask) else cls).__call__ = by_protocol  # type: ignore[method-assign]
+
+
 class Flask(Methods, Trivet):
     """An application: Trivet's, with Flask's own defaults, registries and methods."""
 
@@ -53,6 +78,7 @@ class Flask(Methods, Trivet):
         }
     )
     left_out = ("csrf",)
+    checks_settings = False
     request_class = Request
     response_class = Response
     aborter_class = Aborter
@@ -60,6 +86,8 @@ class Flask(Methods, Trivet):
     app_ctx_globals_class = _AppCtxGlobals
     jinja_environment: Any = Environment
     url_map_class = _Map
+    #: What :meth:`create_jinja_environment` passes to the environment; a subclass may have its own.
+    jinja_options: Any = {}  # noqa: RUF012 - an application gets a copy
     test_client_class: Any = None
     test_cli_runner_class: Any = None
     context_class = AppContext
@@ -70,6 +98,8 @@ class Flask(Methods, Trivet):
         lambda value: value if isinstance(value, timedelta) else timedelta(seconds=value),
     )
 
+    #: What a plugin makes of an asynchronous WebSocket view.
+    asgi_socket_view: Callable[..., Any] = staticmethod(lambda view: view)
     _got_first_request = False
     _stale = False
     _watching = False
@@ -87,6 +117,7 @@ class Flask(Methods, Trivet):
         instance_relative_config: bool = False,
         root_path: str | None = None,
     ) -> None:
+        _leave_asgi_to_trivet(type(self))
         super().__init__(
             import_name,
             static_url_path,
@@ -99,9 +130,19 @@ class Flask(Methods, Trivet):
             instance_relative_config,
             root_path,
         )
+        self.jinja_options = dict(type(self).jinja_options)
         self._watch()
         self.check_host.lenient = True
         self.errors.traps = self.trap_http_exception
+        self.callbacks.find_handler = self._find_handler  # type: ignore[method-assign]
+        self.cli = AppGroup(self.name)
+        self.asgi = self.__dict__["__call__"] = by_protocol(self, self.asgi)
+
+    def _find_handler(self, error: Exception, ctx: Any) -> Any:
+        """Find the handler of an error; that of a missing form field says which, where somebody is to see it."""
+        if isinstance(error, BadRequestKeyError) and (self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
+            error.show_exception = True
+        return Callbacks.find_handler(self.callbacks, error, ctx)
 
     def make_config(self, instance_relative: bool = False) -> Any:
         """Make the configuration, from :attr:`default_config`."""
@@ -156,9 +197,7 @@ class Flask(Methods, Trivet):
 
     def _overridden(self) -> bool:
         own, cls = self.__dict__, type(self)
-        return any(
-            name in own or getattr(cls, name) is not getattr(Flask, name) for name in OVERRIDABLE
-        )
+        return any(name in own or getattr(cls, name) is not getattr(Flask, name) for name in OVERRIDABLE)
 
     # -- setup, which does not end
 
@@ -201,13 +240,59 @@ class Flask(Methods, Trivet):
         await super().start_on_loop()
         self.__dict__["_got_first_request"] = True
 
-    def unmatched(self, ctx: Any) -> Any:  # type: ignore[override]
+    # -- WebSockets by WSGI, which plain functions answer that get at the server's socket
+
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Declare a URL rule; with ``websocket=True`` it answers handshakes, and the view may be a plain function."""
+        if not options.get("websocket") or view_func is None or is_coroutine_function(view_func):
+            super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+            return
+        endpoint = endpoint or view_func.__name__
+        super().add_url_rule(rule, endpoint, None, False, **options)
+        if self.view_functions.setdefault(endpoint, view_func) is not view_func:
+            raise AssertionError(f"View function mapping is overwriting an existing endpoint function: {endpoint}")
+
+    def socket_view(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what the lifecycle calls for the view of a WebSocket."""
+        return self.asgi_socket_view(view) if is_coroutine_function(view) else view
+
+    def finish_setup(self) -> None:
+        """Set plugins up, in their order."""
+        super().finish_setup()
+        self.asgi_socket_view = self.__dict__.pop("socket_view", self.asgi_socket_view)
+
+    def route_by_map(self, ctx: Any, websocket: bool = False) -> None:
+        """Route by Werkzeug's map; a handshake by WSGI is one, too."""
+        environ = {} if websocket else ctx.environ
+        asked = environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+        super().route_by_map(ctx, websocket or (asked and "upgrade" in environ.get("HTTP_CONNECTION", "").lower()))
+
+    def unmatched(self, ctx: Any) -> Any:
         """Answer a request that no rule matches; in debug mode, a redirect that would lose a form is explained."""
         if self.debug:
             self.raise_routing_exception(ctx.request)
         raise ctx.routing_error
 
+    def error_scopes(self, ctx: Any) -> tuple[str, ...]:
+        """Return the blueprints whose error handlers are asked: none where no rule matched."""
+        return ctx.plan.scopes if ctx.plan is not None else ()
+
     # -- contexts
+
+    def provide(self, name: str, compute: Callable[[Any], Any]) -> None:
+        """Give every context an attribute; but ``session`` only to those of requests."""
+        outside = self.context_class
+        super().provide(name, compute)
+        if name == "session":
+            self.context_class = outside
 
     def open_session_quietly(self, ctx: Any) -> Any:
         """Open the session of a request without counting it as looked at."""
@@ -265,7 +350,7 @@ class Flask(Methods, Trivet):
         """Serve the application for development; does nothing where the ``flask`` command does that already."""
         if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
             if not serving.is_running_from_reloader():
-                print(" * Ignoring a call to 'app.run()' that would block the current 'flask' CLI command.")
+                click.echo(" * Ignoring a call to 'app.run()' that would block the current 'flask' CLI command.")
             return
         if get_load_dotenv(load_dotenv):
             load_dotenv_files()
@@ -284,4 +369,3 @@ class Flask(Methods, Trivet):
             serving.run_simple(where, number, self, **options)
         finally:
             self.__dict__["_got_first_request"] = False
-

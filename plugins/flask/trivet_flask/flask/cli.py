@@ -206,7 +206,7 @@ class FlaskGroup(AppGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of a name: an extension's, else Flask's own, else the application's."""
-        self._load_extension(cmd_name, with_traceback=True)
+        self._load_extension(ctx, cmd_name, with_traceback=True)
         command = super().get_command(ctx, cmd_name)
         if command is not None:
             return command
@@ -223,7 +223,7 @@ class FlaskGroup(AppGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands; those of what cannot be loaded are left out, and it is said why."""
         for name in list(self._extensions()):
-            self._load_extension(name)
+            self._load_extension(ctx, name)
         names = set(super().list_commands(ctx))
         try:
             names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
@@ -241,7 +241,7 @@ class FlaskGroup(AppGroup):
             self._unloaded = {one.name: one for one in found}
         return self._unloaded
 
-    def _load_extension(self, name: str, with_traceback: bool = False) -> None:
+    def _load_extension(self, ctx: click.Context, name: str, with_traceback: bool = False) -> None:
         """Load the command that an extension brings, unless there is none; it comes before Flask's own."""
         entry = self._extensions().pop(name, None)
         if entry is None:
@@ -255,7 +255,7 @@ class FlaskGroup(AppGroup):
             owner = f" of the distribution {entry.dist.name!r}" if entry.dist is not None else ""
             lines = traceback.format_exception(error) if with_traceback else traceback.format_exception_only(error)
             text = f"The command {name!r}{owner} could not be loaded from {entry.value!r}: it is left out."
-            click.secho(f"Error: {text}\n{''.join(lines)}", fg="red", err=True)
+            _complain(ctx, f"{text}\n{''.join(lines)}".rstrip())
 
 
 def _complain(ctx: click.Context, text: str) -> None:

@@ -34,6 +34,15 @@ def _adopt(ctx: Any) -> None:
     ctx.within = outer is not None and outer is not ctx and outer.app is ctx.app
     if ctx.within:
         ctx.g = outer.g  # type: ignore[union-attr]
+        ctx.outer = app_side(outer)
+
+
+def app_side(ctx: Any) -> Any:
+    """Return the context that is the application's while ``ctx`` is active: the one a request lies in, or itself.
+
+    Extensions key what they keep for an application's context by it.
+    """
+    return getattr(ctx, "outer", None) or ctx
 
 
 class AppContext(Context):
@@ -41,6 +50,10 @@ class AppContext(Context):
 
     def __init__(self, app: Any) -> None:
         super().__init__(app)
+
+    def pop(self, exc: BaseException | None = None) -> None:
+        """Leave the context."""
+        super().pop(exc)
 
     @property
     def url_adapter(self) -> Any:
@@ -51,11 +64,18 @@ class AppContext(Context):
 class _Request:
     """What both kinds of request contexts have beyond Trivet's."""
 
+    #: The context of the application that this one lies in, if that was there before.
+    outer: Any = None
+
     def push(self: Any) -> None:
         """Make this the active context; open its session."""
         if not self._tokens:
             _adopt(self)
         super().push()  # type: ignore[misc]
+
+    def pop(self: Any, exc: BaseException | None = None) -> None:
+        """Leave the context; the last of several leaves ends it."""
+        super().pop(exc)  # type: ignore[misc]
 
     @property
     def _session(self: Any) -> Any:
@@ -65,11 +85,16 @@ class _Request:
             found = self.app.open_session_quietly(self)
         return found
 
+    @_session.setter
+    def _session(self: Any, value: Any) -> None:
+        self.__dict__["session"] = value
+
     @property
     def _after_request_functions(self: Any) -> list[Any]:
-        if self.after is None:
-            self.after = []
-        return self.after  # type: ignore[no-any-return]
+        found: list[Any] | None = self.after
+        if found is None:
+            found = self.__dict__["after"] = []
+        return found
 
     @property
     def flashes(self: Any) -> Any:

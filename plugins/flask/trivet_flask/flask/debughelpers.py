@@ -74,5 +74,3 @@ def attach_enctype_error_multidict(request: Any) -> None:
     files = MultiDictWithHint(request.files)
     files.request = request
     request.files = files
-
-

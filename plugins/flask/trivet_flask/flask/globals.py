@@ -5,12 +5,16 @@ from typing import Any
 
 from werkzeug.local import LocalProxy
 
-from trivet.globals import app_context, current_app, g, request, request_context, session
-from trivet.kernel.context import current
+from trivet.globals import NO_APP, app_context, current_app, g, request, request_context, session
+from trivet.kernel.context import NO_REQUEST, current
+
+from .ctx import app_side
 
 __all__ = ["app_ctx", "current_app", "g", "request", "request_ctx", "session"]
 
 _UNSET: Any = object()
+_no_app_msg = NO_APP
+_no_req_msg = NO_REQUEST
 
 
 class _Variable:
@@ -26,7 +30,7 @@ class _Variable:
         """
         found = current.get(None)
         if found is not None and (found.has_request or not self._needs_request):
-            return found
+            return found if self._needs_request else app_side(found)
         if default is _UNSET:
             raise LookupError(self)
         return default
@@ -44,6 +48,6 @@ _cv_app = _Variable(needs_request=False)
 _cv_request = _Variable(needs_request=True)
 
 #: The active context of an application.
-app_ctx: Any = LocalProxy(app_context)
+app_ctx: Any = LocalProxy(lambda: app_side(app_context()))
 #: The active context of a request.
 request_ctx: Any = LocalProxy(request_context)

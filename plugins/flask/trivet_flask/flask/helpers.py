@@ -3,7 +3,7 @@
 import os
 from functools import cache
 
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 from trivet.helpers import (
     abort,
@@ -61,5 +61,3 @@ def get_root_path(import_name: str) -> str:
 def _split_blueprint_path(name: str) -> list[str]:
     parts = name.split(".")
     return [".".join(parts[:size]) for size in range(len(parts), 0, -1)]
-
-

@@ -1,5 +1,7 @@
 """``flask.templating``: Jinja bound to an application."""
 
+from typing import Any
+
 from jinja2.loaders import BaseLoader
 
 from trivet.builtin.jinja import DispatchingLoader, Environment
@@ -24,6 +26,11 @@ class DispatchingJinjaLoader(DispatchingLoader):
     help_url = "https://flask.palletsprojects.com/blueprints/#templates"
 
 
+def _render(app: Any, template: Any, context: dict[str, Any]) -> str:
+    """Render a template to a string, with what every template gets."""
+    return app.templating.render(app_ctx._get_current_object(), template, context)  # type: ignore[no-any-return]
+
+
 def _default_template_ctx_processor() -> dict[str, object]:
     """Return what every template gets: ``g``, and in a request ``request`` and ``session``."""
     ctx = app_ctx._get_current_object()
@@ -32,5 +39,3 @@ def _default_template_ctx_processor() -> dict[str, object]:
         names["request"] = ctx.request
         names["session"] = ctx.app.jinja_env.globals["session"]
     return names
-
-

@@ -5,7 +5,9 @@ from typing import Any
 from trivet.builtin.runner import AppRunner
 from trivet.builtin.testclient import AppEnvironBuilder, TestClient
 
-__all__ = ["EnvironBuilder", "FlaskClient", "FlaskCliRunner"]
+from .cli import ScriptInfo
+
+__all__ = ["EnvironBuilder", "FlaskCliRunner", "FlaskClient"]
 
 
 class EnvironBuilder(AppEnvironBuilder):
@@ -15,14 +17,15 @@ class EnvironBuilder(AppEnvironBuilder):
 class FlaskClient(TestClient):
     """Sends requests to an application without a server."""
 
+    def _request_from_builder_args(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._request_from(args, kwargs)
+
 
 class FlaskCliRunner(AppRunner):
     """Runs click commands of an application."""
 
-    def invoke(self, cli: Any = None, args: Any = None, **kwargs: Any) -> Any:
+    def invoke(self, cli: Any = None, args: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
         """Run a command: the application's own group, unless ``cli`` is given."""
-        from .cli import ScriptInfo
-
         if cli is None:
             cli = self.app.cli
         kwargs.setdefault("obj", ScriptInfo(create_app=lambda: self.app))

@@ -1,15 +1,13 @@
 """``flask.typing``: types for annotations."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias
 
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
 HeaderValue: TypeAlias = str | list[str] | tuple[str, ...]
-HeadersValue: TypeAlias = Union[
-    Headers, Mapping[str, HeaderValue], Sequence[tuple[str, HeaderValue]]
-]
+HeadersValue: TypeAlias = Headers | Mapping[str, HeaderValue] | Sequence[tuple[str, HeaderValue]]
 ResponseValue: TypeAlias = Any
 ResponseReturnValue: TypeAlias = Any
 ResponseClass: TypeAlias = Response

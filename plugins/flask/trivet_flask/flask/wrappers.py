@@ -4,7 +4,6 @@ from typing import Any
 
 from trivet import Request as TrivetRequest
 from trivet import Response as TrivetResponse
-
 from trivet.kernel.context import current
 from trivet.wrappers.request import _UNSET
 
@@ -56,7 +55,7 @@ class Request(TrivetRequest):
     def _load_form_data(self) -> None:
         super()._load_form_data()
         if (
-            current_app
+            bool(current_app)
             and current_app.debug
             and self.mimetype != "multipart/form-data"
             and not self.files
@@ -70,5 +69,3 @@ class Response(TrivetResponse):
 
     #: The content type of a response that says none.
     default_mimetype: str | None = "text/html"
-
-

@@ -2,4 +2,6 @@
 
 from trivet.json import dump, dumps, jsonify, load, loads
 
-__all__ = ["dump", "dumps", "jsonify", "load", "loads"]
+from . import provider, tag
+
+__all__ = ["dump", "dumps", "jsonify", "load", "loads", "provider", "tag"]

@@ -2,4 +2,6 @@
 
 from trivet.json.provider import DefaultJSONProvider, JSONProvider
 
+_default = DefaultJSONProvider.default
+
 __all__ = ["DefaultJSONProvider", "JSONProvider"]

@@ -6,8 +6,9 @@ import pathlib
 import sys
 
 from trivet.scaffold import Scaffold, setupmethod
+from trivet.scaffold import endpoint_of as _endpoint_from_view_func
 
-__all__ = ["Scaffold", "find_package", "setupmethod"]
+__all__ = ["Scaffold", "_endpoint_from_view_func", "find_package", "setupmethod"]
 
 
 def _folder_of(import_name: str) -> str:
