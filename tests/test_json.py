@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import decimal
 import json
+import subprocess
+import sys
+import textwrap
 import uuid
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trivet import Markup, Trivet, jsonify, request
-from trivet.builtin.json import DefaultJSONProvider, encode_special
+from trivet.builtin.json import MAX_DEPTH, DefaultJSONProvider, encode_special, too_deep
 
 texts = st.text(st.characters(codec="utf-32", exclude_categories=())) | st.text('ab\x7f\x00"\\é\ud800/<', max_size=5)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
@@ -60,6 +63,46 @@ def test_whatever_comes_is_read_as_the_standard_library_reads_it(text: str | byt
 def test_json_that_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
         app.json.loads("[" * 200_000)
+
+
+@given(
+    st.recursive(st.text('[]{}"\\\\a', max_size=5), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+)
+def test_brackets_in_strings_do_not_count_as_depth(value: Any) -> None:
+    def depth(one: Any) -> int:
+        inner = list(one.values()) if isinstance(one, dict) else one if isinstance(one, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    wrapped: Any = value
+    for _ in range(MAX_DEPTH - depth(value)):
+        wrapped = [wrapped]
+    assert not too_deep(json.dumps(wrapped))
+    assert too_deep(json.dumps([wrapped]))
+    assert too_deep(json.dumps([wrapped]).encode())
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "[" * 9_000 + "NaN" + "]" * 9_000])
+def test_deep_json_does_not_take_the_process_with_it_where_threads_have_little_stack(text: str) -> None:
+    program = """
+        import sys, threading
+        from trivet import Trivet
+
+        def read():
+            try:
+                Trivet("small", config_file=False).json.loads(text)
+            except ValueError as error:
+                print(error)
+
+        text = sys.stdin.read()
+        threading.stack_size(256 * 1024)
+        reader = threading.Thread(target=read)
+        reader.start()
+        reader.join()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], input=text, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "JSON nested too deeply\n"), done.stderr
 
 
 def test_what_contains_itself_is_refused() -> None:

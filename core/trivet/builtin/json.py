@@ -4,8 +4,10 @@ import dataclasses
 import decimal
 import json
 import uuid
+from array import array
 from collections.abc import Callable
 from datetime import date
+from itertools import accumulate
 from json.encoder import c_make_encoder, encode_basestring, encode_basestring_ascii  # type: ignore[attr-defined]
 from typing import IO, Any, ClassVar
 
@@ -23,6 +25,29 @@ _JSON = "application/json"
 
 #: Types of values that the two encoders write alike.
 _SCALARS = frozenset((str, int, bool, type(None)))
+
+
+#: JSON that is nested more deeply is refused. Decoders written in C need a piece of the thread's stack for each level,
+#: and not all of them look how much is left: a thread with a small stack would take the whole process with it.
+MAX_DEPTH = 256
+
+_STRUCTURE = b"[]{}"
+_STEPS = bytes.maketrans(_STRUCTURE, b"\x01\xff\x01\xff")
+_REST = bytes(set(range(256)) - set(_STRUCTURE))
+
+
+def too_deep(text: str | bytes) -> bool:
+    """Say whether JSON is nested more deeply than :data:`MAX_DEPTH`, as far as it is JSON at all."""
+    if isinstance(text, str):
+        if text.count("[") + text.count("{") <= MAX_DEPTH:
+            return False
+        text = text.encode(errors="replace")
+    elif text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
+        return False
+    # Without the strings, which may have brackets in them, each bracket is a step up or down.
+    outside = text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
+    steps = array("b", b"".join(outside).translate(None, _REST).translate(_STEPS))
+    return max(accumulate(steps), default=0) > MAX_DEPTH
 
 
 class JSONProvider:
@@ -115,6 +140,8 @@ class DefaultJSONProvider(JSONProvider):
 
         :raises ValueError: if it is not JSON, or nested too deeply.
         """
+        if too_deep(s):
+            raise ValueError("JSON nested too deeply")
         if not kwargs:
             try:
                 return self._decode(s)

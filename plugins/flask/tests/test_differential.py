@@ -56,7 +56,8 @@ EXPLAINED = [
     ),
     Explained(
         r"^POST /echo/json .*'\[{40}'$",
-        "status body events Content-Type X-Bad",
+        # from Python 3.13 on the standard library reads deeper than this request goes, and finds that the end is missing
+        "raised" if sys.version_info >= (3, 13) else "status body events Content-Type X-Bad",
         "JSON that is nested too deeply is a bad request, 400; on Flask, RecursionError and 500.",
     ),
     Explained(
