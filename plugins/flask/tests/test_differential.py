@@ -56,7 +56,7 @@ EXPLAINED = [
     ),
     Explained(
         r"^POST /echo/json .*'\[{40}'$",
-        # from Python 3.13 on the standard library reads deeper than this request goes, and finds that the end is missing
+        # from Python 3.13 on the standard library reads deeper than this request goes, and misses its end
         "raised" if sys.version_info >= (3, 13) else "status body events Content-Type X-Bad",
         "JSON that is nested too deeply is a bad request, 400; on Flask, RecursionError and 500.",
     ),
