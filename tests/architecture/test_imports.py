@@ -161,3 +161,10 @@ def test_an_identifier_is_split_into_words() -> None:
     assert words("get_jsonBody") == {"get", "json", "body"}
     assert words("JSONProvider") == {"json", "provider"}
     assert words("TEMPLATE_FOLDER") == {"template", "folder"}
+
+
+@pytest.mark.parametrize("slow", ["asyncio", "concurrent.futures", "click.testing", "jinja2", "msgspec", "tomllib"])
+def test_what_is_slow_to_import_is_left_until_it_is_needed(slow: str) -> None:
+    program = f"import trivet, sys; trivet.Trivet('quick', config_file=False); print({slow!r} in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout == "False\n"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from inspect import isawaitable
 from typing import Any, ClassVar
 
-from jinja2.nodes import Filter, Name, Test
 from werkzeug.local import LocalProxy
 
 from ..hookspecs import hookimpl
@@ -27,6 +26,8 @@ def _is_answered_early(environment: Any, source: str) -> bool:
     """Say whether Jinja asks a filter or a test when it compiles: one of constants, whose answer may change yet."""
     if "|" not in source and " is " not in source:
         return False
+    from jinja2.nodes import Filter, Name, Test  # not at the top: an application without templates needs no Jinja
+
     asked = environment.parse(source).find_all((Filter, Test))
     return any(node.find(Name) is None for node in asked)
 
