@@ -101,24 +101,21 @@ class Sessions:
         always asked.
         """
         app = self._app
-        if not app.session_interface.lazy:
-            return lambda ctx, response: self.save_later(ctx)
-        if not app.config["SESSION_REFRESH_EACH_REQUEST"] or not app.signing.available:
-            return None
-
-        def refresh(ctx: Any, response: Any) -> None:
-            if ctx.carries_cookie() and "session" not in ctx.__dict__:
-                self.save_if_due(ctx)
-
-        return refresh
+        lazy = app.session_interface.lazy
+        refreshes = lazy and app.config["SESSION_REFRESH_EACH_REQUEST"] and app.signing.available
+        app.on_cookie = (self.save_if_due,) if refreshes else ()
+        return None if lazy else lambda ctx, response: self.save_later(ctx)
 
     def save_if_due(self, ctx: Any) -> None:
         """Save the session at the end of the request if its cookie may belong to a permanent one."""
         app = self._app
-        interface = app.session_interface
-        token = find_cookie(ctx.header("Cookie"), interface.get_cookie_name(app))
-        if token and interface.may_be_permanent(token):
-            self.save_later(ctx)
+        try:
+            interface = app.session_interface
+            token = find_cookie(ctx.header("Cookie"), interface.get_cookie_name(app))
+            if token and interface.may_be_permanent(token):
+                self.save_later(ctx)
+        except Exception as error:
+            app.report(ctx, error, "The session's cookie could not be looked at")
 
     def finish(self, ctx: Any, response: Any) -> None:
         """Save the session, at the very end of a request."""

@@ -67,7 +67,6 @@ def make_asgi(app: Any) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, 
 
 
 def _admit(app: Any, scope: Scope) -> AsgiContext:
-    """Make the context of a request and route it."""
     for intake in app.intake:
         scope = intake.scope(scope)
     ctx: AsgiContext = app.asgi_context_class(app, scope)
@@ -137,6 +136,8 @@ async def _on_loop(app: Any, ctx: AsgiContext, receive: Receive, send: Send) -> 
     try:
         if app.openers:
             ctx.opened()
+        if app.on_cookie and b"cookie" in ctx.headers:
+            ctx.met_cookie()
         answer = _answer(app, ctx, send)
         try:
             waiting = answer.send(None)
@@ -264,6 +265,8 @@ def _drive(app: Any, ctx: AsgiContext) -> tuple[Any, BaseException | None]:
     try:
         if app.openers:
             ctx.opened()
+        if app.on_cookie and b"cookie" in ctx.headers:
+            ctx.met_cookie()
         try:
             app.handle(ctx).send(None)
         except StopIteration as stop:

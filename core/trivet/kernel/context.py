@@ -190,9 +190,8 @@ class Context:
         return failed
 
     def _is_idle(self) -> bool:
-        """Say whether there is nothing to clean up but perhaps the files of an uploaded form."""
         if self._deferred is not None or self.app.closers:
-            return False
+            return False  # otherwise there is nothing but perhaps the files of an uploaded form
         if self._request is not None:
             self._request.close()
         return True
@@ -229,8 +228,7 @@ class Context:
             self.app.report(self, failed, "A teardown function failed")
 
     def _forget_errors(self) -> None:
-        """Let go of exceptions: their tracebacks lead back here, a circle that only the collector can undo."""
-        if self.failures:
+        if self.failures:  # tracebacks lead back here: a circle that only the collector can undo
             self.error = self.unhandled = None
 
 
@@ -257,9 +255,10 @@ class RequestContext(Context):
         """The path below the application's prefix, decoded."""
         return self.request.path  # type: ignore[no-any-return]
 
-    def carries_cookie(self) -> bool:
-        """Say whether the request has a ``Cookie`` header."""
-        return "HTTP_COOKIE" in self.environ
+    def met_cookie(self) -> None:
+        """Tell those who want to know that the request has a ``Cookie`` header."""
+        for function in self.app.on_cookie:
+            function(self)
 
     def header(self, name: str) -> str | None:
         """Return one request header, or ``None``; several of one name come joined by commas."""

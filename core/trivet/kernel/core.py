@@ -80,6 +80,8 @@ class Kernel(WsgiSide):
     lifecycle: Callable[[Any], Any] = staticmethod(respond)
     #: The view of requests that no rule matches.
     unmatched: Callable[[Any], Any] = staticmethod(raise_routing_error)
+    #: Functions ``(ctx)`` called for each routed request with a ``Cookie`` header; they must not raise.
+    on_cookie: tuple[Callable[[Any], Any], ...] = ()
     #: Whether requests may stay on the event loop under ASGI.
     may_stay_on_loop = True
     #: Logs an exception that no response can tell of any more: ``report(ctx, error, what)``.

@@ -72,10 +72,6 @@ class AsgiContext(RequestContext):
         """The path below the application's prefix, decoded."""
         return self._path
 
-    def carries_cookie(self) -> bool:
-        """Say whether the request has a ``Cookie`` header."""
-        return b"cookie" in self.headers
-
     def header(self, name: str) -> str | None:
         """Return one request header, or ``None``; several of one name come joined by commas."""
         key = _scope_key(name)

@@ -96,9 +96,8 @@ class HostCheck:
 
 
 def _decodes(host: str) -> bool:
-    """Say whether the labels of an internationalised name (RFC 5890) can be decoded, as showing a URL does."""
     if "xn--" not in host.lower():
-        return True
+        return True  # no internationalised name (RFC 5890), which showing a URL decodes
     try:
         host.encode("ascii").decode("idna")
     except UnicodeError:

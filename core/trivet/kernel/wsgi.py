@@ -32,6 +32,8 @@ class WsgiSide:
                 ctx.rule, ctx.plan = found
             else:
                 self.admit(ctx, path if path.isascii() else None, environ["REQUEST_METHOD"], host, length)
+            if self.on_cookie and "HTTP_COOKIE" in environ:
+                ctx.met_cookie()
             try:
                 self.handle(ctx).send(None)
             except StopIteration as stop:
