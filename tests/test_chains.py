@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from trivet.hookspecs import HookimplMarker
 from trivet.kernel.chains import compile_hook
 from trivet.kernel.errors import SetupError
-from trivet.kernel.loops import BackgroundLoop
+from trivet.loops import BackgroundLoop
 
 hookspec = pluggy.HookspecMarker("chains")
 hookimpl = HookimplMarker("chains")

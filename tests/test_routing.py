@@ -121,7 +121,7 @@ def ask_tables(url_map: RuleMap, path: str, method: str) -> Any:
     except Unsure:
         return None
     except Miss as miss:
-        return ("methods", sorted(miss.methods)) if miss.methods else ("missing",)
+        return ("methods", sorted(miss.rules)) if miss.rules else ("missing",)
     assert target == (rule, method)
     return "match", url_map.in_order.index(rule), values, [type(value) for value in values.values()]
 

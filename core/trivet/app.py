@@ -33,6 +33,7 @@ from .kernel.context import Context, RequestContext, current
 from .kernel.core import Kernel
 from .kernel.errors import ConfigError, place_of
 from .kernel.version import __version__
+from .loops import BackgroundLoop
 from .plugins import PluginManager, Project, find_project, read_project
 from .running import Running
 from .scaffold import Scaffold, endpoint_of, setupmethod
@@ -121,7 +122,7 @@ class Trivet(Running, Scaffold, Kernel):
         project = self._find_project(config_file)
         self.plugins = PluginManager(project, __version__)
         Kernel.__init__(self, self.name, self.plugins.hook, self.make_config(instance_relative_config), host_matching)
-        self.workers = Workers()
+        self.workers, self.loops = Workers(), BackgroundLoop()
         self.subdomain_matching = subdomain_matching
         self.blueprints: dict[str, Blueprint] = {}
         #: The literal URL prefix of each blueprint that has one, by the blueprint's full name.
@@ -360,6 +361,7 @@ class Trivet(Running, Scaffold, Kernel):
         if self.checks_settings:
             settings.check(self.config, self.config.places)
         self.plugins.setup(self)
+        self.plugins.check_needs(self.view_functions)
         if any(self.teardown_request_funcs.values()) or self.teardown_appcontext_funcs:
             self.callbacks.watch_teardown()
         self.check_host.trusted = self.config["TRUSTED_HOSTS"]
@@ -404,10 +406,6 @@ class Trivet(Running, Scaffold, Kernel):
         """Return a response that sends the client to ``location``."""
         return urls.redirect(self, location, code)
 
-    def allowed_methods(self, ctx: RequestContext) -> list[str]:
-        """Return the methods that the path of a request allows, sorted."""
-        return sorted(ctx.url_adapter.allowed_methods())
-
     # -- responses and errors
 
     def make_response(self, rv: Any) -> Response:
@@ -420,7 +418,7 @@ class Trivet(Running, Scaffold, Kernel):
 
     def async_to_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that waits for the coroutine function ``func``."""
-        return self.loops.bridge(func)
+        return cast(Callable[..., Any], self.loops.bridge(func))
 
     def log_exception(self, exc_info: Any) -> None:
         """Log an exception that is answered with a 500, once, with its traceback."""

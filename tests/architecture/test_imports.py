@@ -22,7 +22,7 @@ STATIC_FILES = re.compile(r"static_(file|folder|url|host|endpoint)|send_file")
 # Names that the kernel does not choose.
 GIVEN = {"__origin__", "get_origin"}
 # Slow to import and often not needed, so a function does it. The contracts hold for such an import as for any other.
-LATER = {"jinja", "runner"}
+LATER = {"jinja", "runner", "command"}
 
 Import = ast.Import | ast.ImportFrom
 

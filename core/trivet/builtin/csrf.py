@@ -56,6 +56,7 @@ class TrustedOrigins(MutableSet[str]):
     def __init__(self, origins: Iterable[str] = ()) -> None:
         self._origins: set[str] = set()
         self._deciders: list[Callable[[str], object]] = []
+        self._deciders_by_request: list[Callable[[Any, str], object]] = []
         self.update(origins)
 
     @staticmethod
@@ -98,6 +99,17 @@ class TrustedOrigins(MutableSet[str]):
         For those who trust more than can be listed, such as all subdomains of a host.
         """
         self._deciders.append(decide)
+
+    def trust_for(self, decide: Callable[[Any, str], object]) -> None:
+        """Trust an origin in the requests for which ``decide(ctx, origin)`` is true.
+
+        For those who trust one origin with one part of an application only.
+        """
+        self._deciders_by_request.append(decide)
+
+    def trusted_by(self, ctx: Any, origin: str) -> bool:
+        """Tell whether an origin in its normal form is trusted in a request."""
+        return origin in self or any(decide(ctx, origin) for decide in self._deciders_by_request)
 
     def discard(self, value: str) -> None:
         """Stop trusting an origin; one that is not trusted changes nothing."""
@@ -196,7 +208,7 @@ class CrossOriginProtection:
         origin = Origin.parse(sent) if sent else None
         if site is None and origin is not None and _is_own(origin, ctx):
             return
-        if origin is not None and str(origin) in self._app.trusted_origins:
+        if origin is not None and self._app.trusted_origins.trusted_by(ctx, str(origin)):
             return
         if not getattr(self._app.view_functions.get(ctx.endpoint), "csrf_exempt", False):
             raise CrossOriginRefused(_refusal(ctx, origin, site is None))

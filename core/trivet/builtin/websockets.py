@@ -131,7 +131,9 @@ async def serve_websocket(app: Any, scope: dict[str, Any], receive: Any, send: A
         _admit(ctx)
         if problem is not None:
             ctx.refuse(problem)
-        response = await app.handle_on_loop(ctx)
+        response = await ctx.plan.loop.handle(ctx)
+        if ctx.plan.finish is not None:
+            response = ctx.plan.finish(response, ctx)
         if not socket.accepted:
             await _refuse(ctx, socket, response)
         elif ctx.failures:

@@ -268,9 +268,11 @@ def _drive(app: Any, ctx: AsgiContext) -> tuple[Any, BaseException | None]:
         if app.on_cookie and b"cookie" in ctx.headers:
             ctx.met_cookie()
         try:
-            app.handle(ctx).send(None)
+            ctx.plan.sync.handle(ctx).send(None)
         except StopIteration as stop:
             response = stop.value
+            if ctx.plan.finish is not None:
+                response = ctx.plan.finish(response, ctx)
         else:
             raise RuntimeError("The lifecycle was suspended under the sync driver; a hook awaited without its bridge.")
     except BaseException as error:
@@ -293,7 +295,9 @@ def _is_buffered(response: Any) -> bool:
 async def _answer(app: Any, ctx: AsgiContext, send: Send, response: Any = None) -> None:
     """Walk a request through its lifecycle, unless its response is given, and send the response."""
     if response is None:
-        response = await app.handle_on_loop(ctx)
+        response = await ctx.plan.loop.handle(ctx)
+        if ctx.plan.finish is not None:
+            response = ctx.plan.finish(response, ctx)
     if not response._light:
         await (_send_buffered if _is_buffered(response) else _send_response)(ctx, response, send)
         return
@@ -305,6 +309,7 @@ async def _answer(app: Any, ctx: AsgiContext, send: Send, response: Any = None) 
             "headers": [
                 (b"content-type", response._type.encode("latin-1")),
                 (b"content-length", b"%d" % len(body)),
+                *_encode(response._fields),
             ],
         }
     )
@@ -313,8 +318,12 @@ async def _answer(app: Any, ctx: AsgiContext, send: Send, response: Any = None) 
 
 
 async def _send_start(response: Any, headers: Iterable[tuple[str, str]], send: Send) -> None:
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    raw = _encode(headers)
     await send({"type": "http.response.start", "status": response.status_code, "headers": raw})
+
+
+def _encode(fields: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields]
 
 
 async def _send_buffered(ctx: AsgiContext, response: Any, send: Send) -> None:

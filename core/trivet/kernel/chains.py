@@ -7,6 +7,7 @@ Its meaning is pluggy's. Implementations may be coroutine functions, wrappers as
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from pluggy import HookCaller, HookImpl
@@ -23,21 +24,24 @@ class Chain(NamedTuple):
 
     :ivar call: the function to call, or ``None`` if nobody implements the hook.
     :ivar is_async: whether ``call`` returns an awaitable.
+    :ivar finish: what gets the result and the arguments afterwards, where that is left to the caller.
     """
 
     call: Call | None
     is_async: bool
+    finish: Call | None = None
 
 
 EMPTY = Chain(None, False)
 
 
 class Link(NamedTuple):
-    """One implementation in a chain, taking all the hook's arguments by position."""
+    """One implementation in a chain, taking all the hook's arguments by position; ``finish``: a wrapper's last half."""
 
     call: Call
     is_async: bool
     wrapper: bool
+    finish: bool = False
 
 
 def runs_inline(function: Call) -> Call:
@@ -46,16 +50,19 @@ def runs_inline(function: Call) -> Call:
     return function
 
 
-def specialised(name: str) -> Callable[[Call], Call]:
-    """Mark a hook implementation that can be bound to one line of blueprints when setup ends.
+def specialised(name: str, by_route: bool = False) -> Callable[[Call], Call]:
+    """Mark a hook implementation that can be bound to one line of blueprints when setup ends, or to each route.
 
-    :param name: a method of the plugin, ``(scopes, bridge)``, that returns the function to run for requests of
+    :param name: a function of the plugin, ``(scopes, bridge)``, that returns the function to run for requests of
         these blueprints, with the hook's arguments, or ``None`` if there is nothing to do for them. ``bridge`` is
-        ``None`` where coroutines are awaited.
+        ``None`` where coroutines are awaited. For a wrapper that does nothing before its ``yield`` and leaves
+        exceptions alone, the function is what follows: it gets the result, then the hook's arguments.
+    :param by_route: call it with the route instead of ``scopes``: an object with ``app``, ``endpoint`` (``None`` for
+        requests that no rule matches), ``view``, ``scopes`` and ``automatic`` (it answers ``OPTIONS`` for the view).
     """
 
     def decorator(function: Call) -> Call:
-        function.specialised_by = name  # type: ignore[attr-defined]
+        function.specialised_by = name, by_route  # type: ignore[attr-defined]
         return function
 
     return decorator
@@ -99,11 +106,13 @@ def _positional(function: Call, names: Sequence[str], all_names: Sequence[str]) 
     return lambda *args: function(*[args[pick] for pick in picks])
 
 
-def link(impl: HookImpl, names: Sequence[str], bind: Callable[[Call], Call | None] | None = None) -> Link | None:
-    """Make a link from a registered implementation.
+#: Gets what :func:`specialised` names and whether it goes by route; returns what it binds.
+Bind = Callable[[Call, bool], Call | None]
 
-    :param bind: for an implementation marked with :func:`specialised`, gets the named method and returns the
-        function to use instead, or ``None`` if there is nothing to do.
+
+def link(impl: HookImpl, names: Sequence[str], bind: Bind | None = None) -> Link | None:
+    """Make a link from a registered implementation; ``None`` if there is nothing to do.
+
     :raises SetupError: for the old wrapper style, and for a wrapper that is not a generator.
     """
     function: Call = impl.function
@@ -119,10 +128,8 @@ def link(impl: HookImpl, names: Sequence[str], bind: Callable[[Call], Call | Non
         raise SetupError(f"{place_of(function)}: a hook wrapper must contain exactly one 'yield'.")
     special = getattr(function, "specialised_by", None)
     if special is not None and bind is not None:
-        bound = bind(getattr(impl.plugin, special))
-        if bound is None:
-            return None
-        return Link(bound, is_coroutine_function(bound), False)
+        bound = bind(getattr(impl.plugin, special[0]), special[1])
+        return bound and Link(bound, is_coroutine_function(bound), bool(impl.wrapper), bool(impl.wrapper))
     call = _positional(function, impl.argnames, names)
     if impl.wrapper:
         return Link(call, inspect.isasyncgenfunction(function), True)
@@ -133,9 +140,10 @@ def compile_hook(
     caller: HookCaller,
     names: Sequence[str],
     bridge: Bridge | None = None,
-    bind: Callable[[Call], Call | None] | None = None,
+    bind: Bind | None = None,
     safe: bool = False,
     collect: bool = True,
+    split: bool = False,
 ) -> Chain:
     """Compile the implementations of one hook.
 
@@ -143,26 +151,62 @@ def compile_hook(
     :param bridge: given for the sync flavour.
     :param safe: leave out what is marked :func:`unsafe_only`.
     :param collect: whether anybody reads the list of results of a hook that is not *first result*.
+    :param split: leave it to the caller to call what comes last of all: ``finish``.
     """
     spec = caller.spec
     first = bool(spec and spec.opts["firstresult"])
     impls = [impl for impl in reversed(caller.get_hookimpls()) if not (safe and hasattr(impl.function, "unsafe_only"))]
     links = [link(impl, names, bind) for impl in impls]
-    return compile_chain([one for one in links if one is not None], first, bridge, collect)
+    return compile_chain([one for one in links if one is not None], first, bridge, collect, split)
 
 
-def compile_chain(links: Sequence[Link], first: bool, bridge: Bridge | None = None, collect: bool = True) -> Chain:
+def compile_chain(
+    links: Sequence[Link], first: bool, bridge: Bridge | None = None, collect: bool = True, split: bool = False
+) -> Chain:
     """Compile links, in call order, to one function."""
     if bridge is not None:
         links = [_bridged(one, bridge) for one in links]
     plain = [one for one in links if not one.wrapper]
     wrappers = [one for one in links if one.wrapper]
     inner = _compile_plain(plain, first, collect or bool(wrappers))
-    if not wrappers:
-        return inner
-    if inner.is_async or any(one.is_async for one in wrappers):
-        return Chain(_wrap_async(wrappers, inner, first), True)
-    return Chain(_wrap(wrappers, inner.call, first), False)
+    for finish, group in groupby(reversed(wrappers), lambda one: one.finish):
+        layer = list(group)[::-1]
+        if finish and split and layer[0] is wrappers[0]:
+            inner = inner._replace(finish=_in_turn([one.call for one in reversed(layer)]))
+        elif finish:
+            for one in reversed(layer):
+                inner = _finished(one.call, inner, None if first else [])
+        elif inner.is_async or any(one.is_async for one in layer):
+            inner = Chain(_wrap_async(layer, inner, first), True)
+        else:
+            inner = Chain(_wrap(layer, inner, first), False)
+    return inner
+
+
+def _in_turn(calls: Sequence[Call]) -> Call:
+    if len(calls) == 1:
+        return calls[0]
+
+    def finish(result: Any, *args: Any) -> Any:
+        for call in calls:
+            result = call(result, *args)
+        return result
+
+    return finish
+
+
+def _finished(finish: Call, inner: Chain, nothing: Any) -> Chain:
+    """Put a wrapper around a chain that only looks at its result."""
+    call, is_async, _ = inner
+    if call is None:
+        return Chain(lambda *args: finish(nothing, *args), False)
+    if not is_async:
+        return Chain(lambda *args: finish(call(*args), *args), False)
+
+    async def finished(*args: Any) -> Any:
+        return finish(await call(*args), *args)
+
+    return Chain(finished, True)
 
 
 def _bridged(one: Link, bridge: Bridge) -> Link:
@@ -272,32 +316,19 @@ def _resume(steps: Generator[None, Any, Any], result: Any, error: BaseException 
     raise _second_yield(steps)
 
 
-def _wrap(wrappers: Sequence[Link], inner: Call | None, first: bool) -> Call:
-    calls = tuple(one.call for one in wrappers)
-    nothing: Any = None if first else []
+def _wrap(wrappers: Sequence[Link], inner: Chain, first: bool) -> Call:
+    """Do what :func:`_wrap_async` does where nothing has to be awaited."""
+    start = _wrap_async(wrappers, inner, first)
 
     def wrapped(*args: Any) -> Any:
-        entered: list[Generator[None, Any, Any]] = []
-        result, error = nothing, None
         try:
-            for call in calls:
-                steps = call(*args)
-                try:
-                    next(steps)
-                except StopIteration:
-                    raise _no_yield(steps) from None
-                entered.append(steps)
-            result = inner(*args) if inner is not None else nothing
-        except BaseException as raised:
-            error = raised
-        while entered:
-            try:
-                result, error = _resume(entered.pop(), result, error), None
-            except BaseException as raised:
-                error = raised
-        if error is not None:
-            raise error
-        return result
+            start(*args).send(None)
+        except StopIteration as stop:
+            return stop.value
+        except RuntimeError as raised:
+            if isinstance(raised.__cause__, StopIteration):
+                raise raised.__cause__ from None  # it cannot pass through a coroutine
+            raise
 
     return wrapped
 
@@ -337,7 +368,7 @@ async def _exhaust(steps: AsyncGenerator[Any, Any], result: Any) -> Any:
 
 def _wrap_async(wrappers: Sequence[Link], inner: Chain, first: bool) -> Call:
     outer = tuple((one.call, one.is_async) for one in wrappers)
-    call_inner, inner_async = inner
+    call_inner, inner_async, _ = inner
 
     async def wrapped(*args: Any) -> Any:
         entered: list[tuple[Any, bool]] = []

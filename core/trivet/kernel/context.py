@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
-from functools import lru_cache
 from inspect import isawaitable
 from typing import Any, cast
 
@@ -253,6 +252,9 @@ class RequestContext(Context):
     @property
     def path(self) -> str:
         """The path below the application's prefix, decoded."""
+        raw: str = self.environ.get("PATH_INFO", "")
+        if raw[:1] == "/" and raw[1:2] != "/" and raw.isascii():
+            return raw
         return self.request.path  # type: ignore[no-any-return]
 
     def met_cookie(self) -> None:
@@ -262,7 +264,7 @@ class RequestContext(Context):
 
     def header(self, name: str) -> str | None:
         """Return one request header, or ``None``; several of one name come joined by commas."""
-        return self.environ.get(_environ_key(name))
+        return self.environ.get(_ENVIRON_KEYS[name])
 
     @property
     def request(self) -> Any:
@@ -318,7 +320,15 @@ class RequestContext(Context):
         self.__dict__["_adapter"] = value
 
 
-@lru_cache(maxsize=256)
-def _environ_key(name: str) -> str:
-    key = name.upper().replace("-", "_")
-    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
+class _EnvironKeys(dict[str, str]):
+    """The keys of header names in an environ, made on first use, up to a bound; quicker than a cached function."""
+
+    def __missing__(self, name: str) -> str:
+        key = name.upper().replace("-", "_")
+        key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
+        if len(self) < 256:
+            self[name] = key
+        return key
+
+
+_ENVIRON_KEYS = _EnvironKeys()

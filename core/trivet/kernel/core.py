@@ -4,6 +4,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, Protocol, TypeVar, cast
 
@@ -25,7 +26,6 @@ from .errors import ConflictError, SealedError, SetupError, caller_place, place_
 from .http import HostCheck, UpgradeRequired, decode_path, is_length, lazy
 from .lifecycle import Flow, Plan, call_view, raise_routing_error, respond
 from .lifespan import Lifespan
-from .loops import BackgroundLoop
 from .registrar import Registrar
 from .routing import Miss, RuleMap, Tables, Unsure
 from .stash import Stash
@@ -38,6 +38,7 @@ SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 #: A step of the lifecycle, its hook and that hook's arguments.
 STEPS = (
+    ("handle", "trivet_handle_request", ("ctx",)),
     ("before", "trivet_before_request", ("ctx",)),
     ("call", "trivet_call_view", ("ctx",)),
     ("respond", "trivet_make_response", ("ctx", "value")),
@@ -71,6 +72,8 @@ class Kernel(WsgiSide):
     url_map_class: type[RuleMap] = RuleMap
     #: The threads for plain views under ASGI: ``run(function, *args)`` returns a future of the running loop.
     workers: Any
+    #: The background loop, for coroutines in synchronous code: ``run``, ``wait``, ``bridge`` and ``iterate``.
+    loops: Any
     #: The classes of contexts; an application extends them with what plugins :meth:`provide`.
     context_class: type[Context] = Context
     wsgi_context_class: type[RequestContext] = RequestContext
@@ -99,7 +102,6 @@ class Kernel(WsgiSide):
         self.subdomain_matching = False
         self.registrar = Registrar()
         self.stash = Stash()
-        self.loops = BackgroundLoop()
         #: Functions ``(ctx)`` called when a context becomes active, and when it has ended.
         self.openers: list[Callable[[Any], Any]] = []
         self.leavers: list[Callable[[Any], Any]] = []
@@ -210,10 +212,8 @@ class Kernel(WsgiSide):
         """Compile all chains and routing tables anew: at the end of setup, and after a late registration."""
         self._plans = {}
         self._chains = {}
+        self._binders: dict[str, list[Any]] = {}
         self._blocking: dict[tuple[str, ...], bool] = {}
-        handle = self.hook.trivet_handle_request
-        self.handle = compile_hook(handle, ("ctx",), self.loops.bridge, self._bind).call or self.lifecycle
-        self.handle_on_loop = compile_hook(handle, ("ctx",), None, self._bind).call or self.lifecycle
         self.lost = self._make_plan(None, self.unmatched, takes_ctx=True, safe=not self._may_block(()))
         self.tables = None if self.subdomain_matching else self.url_map.compile(self.plan_for)
         self.exact = self.tables.exact if self.tables is not None else {}
@@ -233,7 +233,7 @@ class Kernel(WsgiSide):
         plan = self._plans.get(key)
         if plan is None:
             if automatic:
-                plan = self._make_plan(endpoint, self.answer_options, takes_ctx=True, safe=True)
+                plan = self._make_plan(endpoint, self.answer_options, takes_ctx=True, safe=True, automatic=True)
             else:
                 view = self.view_functions.get(endpoint) or _missing_view(rule)
                 if rule.websocket:
@@ -249,49 +249,69 @@ class Kernel(WsgiSide):
         return all(rule.methods is not None and SAFE_METHODS.issuperset(rule.methods) for rule in rules)
 
     def _make_plan(
-        self, endpoint: str | None, view: Callable[..., Any], takes_ctx: bool = False, safe: bool = False
+        self,
+        endpoint: str | None,
+        view: Callable[..., Any],
+        takes_ctx: bool = False,
+        safe: bool = False,
+        automatic: bool = False,
     ) -> Plan:
         """Bind every step of the lifecycle for one endpoint, in both flavours."""
         is_async = is_coroutine_function(view)
-        plan = Plan(endpoint, view, self.scopes_of(endpoint))
+        plan = Plan(self, endpoint, view, self.scopes_of(endpoint), automatic)
         plan.sync = Flow(self.loops.bridge(view) if is_async else view, False)
         plan.loop = Flow(view, is_async)
         for step, hook, names in STEPS:
             for flow, bridged in ((plan.sync, True), (plan.loop, False)):
-                chain = self.chain(hook, names, plan.scopes, bridged, safe)
+                chain = self.chain(hook, names, plan, bridged, safe)
                 if step == "call":
                     chain = Chain(view, False) if takes_ctx else _without_default(chain)
+                if step == "handle":
+                    plan.finish = chain.finish
+                    chain = chain if chain.call is not None else Chain(self.lifecycle, True)
                 flow.bind(step, chain)
         plan.on_loop = self.may_stay_on_loop and (is_async or (takes_ctx and not self._may_block(plan.scopes)))
         return plan
-
-    @staticmethod
-    def _bind(special: Callable[..., Any]) -> Any:
-        return special((), None)
 
     def chain(
         self,
         hook: str,
         names: tuple[str, ...],
-        scopes: tuple[str, ...] = (),
+        plan: Plan | None = None,
         bridged: bool = True,
         safe: bool = False,
     ) -> Chain:
-        """Return the compiled chain of one hook for one line of blueprints; routes of one blueprint share it.
+        """Return the compiled chain of one hook for a route; routes of one line of blueprints share it if they can.
 
         :param names: the hook's arguments, in the order in which the chain takes them.
         :param bridged: whether the sync driver calls it.
         :param safe: whether only methods that change nothing get there.
         """
-        key = (hook, scopes, bridged, safe)
+        bridge = self.loops.bridge if bridged else None
+        scopes = plan.scopes if plan is not None else ()
+        by_route = self._by_route(hook) if plan is not None else []
+        bound = tuple([method(plan, bridge) for method in by_route])
+        key = (hook, scopes, bound, bridged, safe)
         chain = self._chains.get(key)
         if chain is None:
-            bridge = self.loops.bridge if bridged else None
-            collect = hook != "trivet_after_request"
-            caller = getattr(self.hook, hook)
-            chain = compile_hook(caller, names, bridge, lambda special: special(scopes, bridge), safe, collect)
+
+            def bind(method: Any, by_its_route: bool) -> Any:
+                return bound[by_route.index(method)] if by_its_route and plan is not None else method(scopes, bridge)
+
+            collect, split = hook != "trivet_after_request", hook == "trivet_handle_request"
+            chain = compile_hook(getattr(self.hook, hook), names, bridge, bind, safe, collect, split)
             self._chains[key] = chain
         return chain
+
+    def _by_route(self, hook: str) -> list[Any]:
+        """Return the functions that bind implementations of a hook to each route."""
+        found = self._binders.get(hook)
+        if found is None:
+            impls = getattr(self.hook, hook).get_hookimpls()
+            marks = [(impl.plugin, getattr(impl.function, "specialised_by", ("", False))) for impl in impls]
+            found = [getattr(plugin, name) for plugin, (name, by_route) in marks if by_route]
+            self._binders[hook] = found
+        return found
 
     def _may_block(self, scopes: tuple[str, ...]) -> bool:
         """Say whether synchronous code of the application or a plugin runs where there is no view."""
@@ -303,7 +323,7 @@ class Kernel(WsgiSide):
         for step, hook, names in STEPS:
             if step in ("before", "recover", "after"):
                 for impl in getattr(self.hook, hook).get_hookimpls():
-                    bound = link(impl, names, lambda special: special(scopes, None))
+                    bound = link(impl, names, lambda special, by_route: special if by_route else special(scopes, None))
                     if bound is not None and not bound.is_async and not hasattr(impl.function, "never_blocks"):
                         return True
         return False
@@ -334,7 +354,7 @@ class Kernel(WsgiSide):
             self.route_by_map(ctx)
         except Miss as miss:
             ctx.plan = self.lost
-            ctx.routing_error = MethodNotAllowed(sorted(miss.methods)) if miss.methods else NotFound()
+            ctx.routing_error = MethodNotAllowed(sorted(miss.rules)) if miss.rules else NotFound()
         except HTTPException as error:
             ctx.plan = self.lost
             ctx.routing_error = error
@@ -367,8 +387,26 @@ class Kernel(WsgiSide):
     def answer_options(self, ctx: Any) -> Any:
         """Answer an ``OPTIONS`` request with the methods that the path allows (RFC 9110, 9.3.7)."""
         response = self.response_class()
-        response.allow.update(sorted(ctx.url_adapter.allowed_methods()))
+        response.headers["Allow"] = ", ".join(sorted(self.rules_for(ctx, ctx.path)))
         return response
+
+    def rules_for(self, ctx: Any, path: str) -> dict[str, Rule]:
+        """Return the rules that a path matches, by method; empty if there is no such path.
+
+        :param ctx: the context of a request, of whose host the path is.
+        """
+        try:
+            if self.tables is not None:
+                self.tables.match(path, "")
+        except Miss as miss:
+            return miss.rules
+        except Unsure:
+            pass
+        found, adapter = {}, ctx.url_adapter
+        for method in adapter.allowed_methods(path):
+            with suppress(HTTPException):
+                found[method] = adapter.match(path, method, return_rule=True)[0]
+        return found
 
     def create_url_adapter(self, request: Any) -> Any:
         """Make what builds and matches URLs for a request; ``None`` without one."""

@@ -15,6 +15,7 @@ class Flow:
     """What is done for a route in one flavour, bound when setup ends.
 
     :ivar view: the view itself.
+    :ivar handle: coroutine function of ``trivet_handle_request(ctx)``: the whole of it.
     :ivar before: chain of ``trivet_before_request(ctx)``.
     :ivar call: chain of ``trivet_call_view(ctx)``, ``None`` where nobody but the kernel implements it.
     :ivar respond: chain of ``trivet_make_response(ctx, value)``.
@@ -22,6 +23,7 @@ class Flow:
     :ivar after: chain of ``trivet_after_request(ctx, response)``.
     """
 
+    handle: Any = None
     before: Any = None
     before_async = False
     call: Any = None
@@ -46,21 +48,30 @@ class Flow:
 class Plan:
     """What is done for an endpoint: its view and its two flows.
 
+    :ivar app: the application.
     :ivar endpoint: ``None`` for requests that no rule matches.
+    :ivar view: the view function.
+    :ivar automatic: whether it answers ``OPTIONS`` in place of the view.
     :ivar scopes: names of the blueprints the view belongs to, innermost first.
     :ivar sync: what the sync driver runs.
     :ivar loop: what is awaited.
     :ivar on_loop: whether ASGI requests stay on the event loop.
+    :ivar finish: function ``(response, ctx)`` that completes what ``handle`` returns; ``None`` if nobody does.
     """
 
     sync: Flow
     loop: Flow
     on_loop = False
+    finish: Callable[[Any, Any], Any] | None = None
 
-    def __init__(self, endpoint: str | None, view: Callable[..., Any], scopes: tuple[str, ...]) -> None:
+    def __init__(
+        self, app: Any, endpoint: str | None, view: Callable[..., Any], scopes: tuple[str, ...], automatic: bool
+    ) -> None:
+        self.app = app
         self.endpoint = endpoint
         self.view = view
         self.scopes = scopes
+        self.automatic = automatic
 
 
 @runs_inline

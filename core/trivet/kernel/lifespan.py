@@ -5,6 +5,8 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from inspect import isawaitable
 from typing import Any
 
@@ -78,23 +80,24 @@ class Lifespan:
 
     def stop(self) -> None:
         """Run shutdown by the sync driver: every implementation; what fails is logged."""
-        app = self._app()
-        for function in self._take_shutdown():
-            try:
-                waiting = function(app)
-                if isawaitable(waiting):
-                    app.loops.wait(waiting)  # type: ignore[union-attr]
-            except Exception as error:
-                app.report(None, error, "A shutdown function failed")  # type: ignore[union-attr]
+
+        async def settle(waiting: Any) -> None:
+            self._app().loops.wait(waiting)  # type: ignore[union-attr]
+
+        with suppress(StopIteration):
+            self._stop(settle).send(None)
 
     async def stop_on_loop(self) -> None:
         """Run shutdown on the event loop: every implementation; what fails is logged."""
+        await self._stop(lambda waiting: waiting)
+
+    async def _stop(self, settle: Callable[[Any], Any]) -> None:
         app = self._app()
         for function in self._take_shutdown():
             try:
                 waiting = function(app)
                 if isawaitable(waiting):
-                    await waiting
+                    await settle(waiting)
             except Exception as error:
                 app.report(None, error, "A shutdown function failed")  # type: ignore[union-attr]
 

@@ -27,11 +27,11 @@ class Unsure(Exception):
 class Miss(Exception):
     """No rule matches.
 
-    :ivar methods: the methods that the path does allow; empty if the path does not exist.
+    :ivar rules: the rules that the path does match, by method; empty if the path does not exist.
     """
 
-    def __init__(self, methods: set[str]) -> None:
-        self.methods = methods
+    def __init__(self, rules: dict[str, Rule]) -> None:
+        self.rules = rules
 
 
 #: The names of a rule's variables and how to convert them.
@@ -45,11 +45,10 @@ _End = tuple[Rule, _Values, Any]
 class _Leaf:
     """The rules that end at one place of the tree, by method, with how to convert their values."""
 
-    __slots__ = ("allowed", "by_method", "slash", "unsure")
+    __slots__ = ("by_method", "slash", "unsure")
 
     def __init__(self) -> None:
         self.by_method: dict[str, _End] = {}
-        self.allowed: set[str] = set()
         self.unsure = False
         self.slash = False
 
@@ -62,7 +61,6 @@ class _Leaf:
         for method in rule.methods:
             if method not in self.by_method:
                 self.by_method[method] = (rule, values, target(rule, method))
-        self.allowed |= rule.methods
 
 
 class _Node:
@@ -268,7 +266,7 @@ class Tables:
         """Try every way through the tree, in Werkzeug's order."""
         if self.merge_slashes and "//" in path:
             raise Unsure
-        allowed: set[str] = set()
+        allowed: dict[str, Rule] = {}
         hit = _walk(self._root, parts, 0, (), method, allowed)
         if hit is None:
             raise Miss(allowed)
@@ -284,7 +282,7 @@ def _convert(end: _End, texts: Sequence[str]) -> Match:
 
 
 def _walk(
-    node: _Node, parts: list[str], at: int, texts: tuple[str, ...], method: str, allowed: set[str]
+    node: _Node, parts: list[str], at: int, texts: tuple[str, ...], method: str, allowed: dict[str, Rule]
 ) -> tuple[_End, tuple[str, ...]] | None:
     """Follow ``parts[at:]`` from ``node``: literal segments first, then variables by weight."""
     if at == len(parts):
@@ -306,7 +304,9 @@ def _walk(
     return None
 
 
-def _arrive(node: _Node, texts: tuple[str, ...], method: str, allowed: set[str]) -> tuple[_End, tuple[str, ...]] | None:
+def _arrive(
+    node: _Node, texts: tuple[str, ...], method: str, allowed: dict[str, Rule]
+) -> tuple[_End, tuple[str, ...]] | None:
     leaf = node.leaf
     if leaf is None:
         return None
@@ -317,7 +317,8 @@ def _arrive(node: _Node, texts: tuple[str, ...], method: str, allowed: set[str])
         return found, texts
     if leaf.slash:
         raise Unsure
-    allowed |= leaf.allowed
+    for other, end in leaf.by_method.items():
+        allowed.setdefault(other, end[0])
     return None
 
 

@@ -35,9 +35,11 @@ class WsgiSide:
             if self.on_cookie and "HTTP_COOKIE" in environ:
                 ctx.met_cookie()
             try:
-                self.handle(ctx).send(None)
+                ctx.plan.sync.handle(ctx).send(None)
             except StopIteration as stop:
                 response = stop.value
+                if ctx.plan.finish is not None:
+                    response = ctx.plan.finish(response, ctx)
             else:
                 raise RuntimeError(
                     "The lifecycle was suspended under the sync driver; a hook awaited without its bridge."
@@ -45,7 +47,10 @@ class WsgiSide:
             if not response._light:
                 return _deliver(ctx, response, start_response)
             body = response._chunks
-            start_response(response._status, [("Content-Type", response._type), ("Content-Length", str(len(body[0])))])
+            start_response(
+                response._status,
+                [("Content-Type", response._type), ("Content-Length", str(len(body[0]))), *response._fields],
+            )
             if environ["REQUEST_METHOD"] == "HEAD":
                 body = []
             if ctx._deferred is not None or self.closers or self.leavers or ctx.failures:

@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -358,6 +358,23 @@ class PluginManager:
                     )
             if not whole:
                 self._drop(one)
+
+    def check_needs(self, views: Mapping[str, Any]) -> None:
+        """Refuse a view whose decorator says that it needs a plugin, ``view.requires_plugin``, if that is not there.
+
+        A plugin that configuration has switched off is left out knowingly.
+
+        :raises PluginError: naming the view and the plugin.
+        """
+        for endpoint, view in views.items():
+            name = getattr(view, "requires_plugin", None)
+            one = self.found.get(name) if name is not None else None
+            if name is None or (one and (one.enabled or one.problem or one.why_disabled.startswith("disabled by"))):
+                continue
+            raise PluginError(
+                f"The view of {endpoint!r} ({place_of(getattr(view, 'view_class', view))}) needs the plugin {name!r}, "
+                f"which is not enabled. Add it to the configuration: plugins = [{name!r}]."
+            )
 
     def _claim_providers(self, app: Any) -> None:
         """Refuse two plugins that both provide what an application has one of."""

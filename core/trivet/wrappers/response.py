@@ -41,6 +41,8 @@ class Response(WerkzeugResponse):
     _status = "200 OK"
     _status_code = 200
     direct_passthrough = False
+    #: Header fields of a response whose header object has not been built.
+    _fields: tuple[tuple[str, str], ...] = ()
     #: False where a subclass changes how the response is written, so that the adapters must ask it.
     _plain: ClassVar[bool] = True
     #: True where a subclass defines ``__call__``: under WSGI it is called, and does all by itself.
@@ -100,6 +102,31 @@ class Response(WerkzeugResponse):
         self._chunks = [body]
         return self
 
+    @classmethod
+    def prepared(cls, status: int, fields: tuple[tuple[str, str], ...]) -> "Response":
+        """Make an answer without a body from header fields that are known to be clean and complete."""
+        if not cls._plain:
+            made = cls(status=status)
+            made.headers.clear()
+            made.headers.extend(fields)
+            return made
+        self = _new(cls)
+        self._status_code, self._status = status, STATUS_LINES[status]
+        self._type = None
+        self._chunks = []
+        self._fields = fields
+        return self
+
+    def prefill(self, fields: tuple[tuple[str, str], ...]) -> bool:
+        """Add header fields that are known to be clean, if nobody has looked at the headers; say whether that is so.
+
+        Then there were none but ``Content-Type`` and ``Content-Length``, and the response keeps its light form.
+        """
+        if not self._light or self._fields:
+            return False
+        self._fields = fields
+        return True
+
     @property
     def headers(self) -> Headers:
         """The header fields, in the order in which they are sent."""
@@ -112,6 +139,7 @@ class Response(WerkzeugResponse):
             chunks = self._chunks
             if chunks.__class__ is list and len(chunks) == 1:
                 headers._list.append(("Content-Length", str(len(chunks[0]))))
+            headers._list.extend(self._fields)
         return headers
 
     @headers.setter
@@ -126,7 +154,7 @@ class Response(WerkzeugResponse):
 
     @response.setter
     def response(self, value: Any) -> None:
-        if self._light:
+        if self._light or self._fields:
             self.headers  # noqa: B018 - the light form ends here; its headers are made from the old body
         self._chunks = value
 
@@ -146,7 +174,7 @@ class Response(WerkzeugResponse):
 
     @status.setter
     def status(self, value: str | int | HTTPStatus) -> None:
-        if self._light:
+        if self._light or self._fields:
             self.headers  # noqa: B018 - a status without a body must not keep the light form
         self._status, self._status_code = self._clean_status(value)
 
@@ -198,6 +226,8 @@ class Response(WerkzeugResponse):
         What is rare (redirects, answers without a body, classes that write their headers themselves) is left to
         Werkzeug.
         """
+        if self._headers is None and self._type is None:
+            return list(self._fields)
         if streamed:
             chunks, self._chunks = self._chunks, iter(())
             try:

@@ -1,6 +1,7 @@
-"""Cross-origin resource sharing for Trivet: ``[cors]`` in trivet.toml, or ``CORS(app, origins=[...])``."""
+"""Cross-origin resource sharing for Trivet: ``[cors]`` in trivet.toml, ``CORS(app, ...)``, or ``@cors(...)``."""
 
-from .code import CORS
-from .policy import Options, Policy, PolicyError
+from .attach import Options
+from .code import CORS, cors, cross_origin
+from .policy import Policy, PolicyError, PolicyOptions
 
-__all__ = ["CORS", "Options", "Policy", "PolicyError"]
+__all__ = ["CORS", "Options", "Policy", "PolicyError", "PolicyOptions", "cors", "cross_origin"]

@@ -1,34 +1,58 @@
-"""The policy written in code: ``CORS(app, ...)``."""
+"""Policies written in code: ``CORS(app, ...)`` for an application or a blueprint, ``@cors(...)`` for a view."""
 
-import difflib
-from collections.abc import Collection
-from typing import Any, TypedDict, Unpack
+import sys
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
-import msgspec
-
-from trivet import Trivet
+from trivet import Blueprint, Trivet
 
 from . import plugin
+from .attach import ATTRIBUTE, Options, Written, typed
+from .familiar import translate
 from .origins import Rule
-from .policy import Options, PolicyError, compile_policy
+from .policy import PolicyError, compile_policy, nearest_name
+
+T = TypeVar("T")
 
 
 class Arguments(TypedDict, total=False):
-    """The options as arguments; see :class:`trivet_cors.Options`."""
+    """The options of a policy as arguments; see :class:`trivet_cors.PolicyOptions`; the last five are Flask-CORS's."""
 
-    origins: str | Collection[Rule]
-    methods: Collection[str]
-    allow_headers: Collection[str]
-    expose_headers: Collection[str]
+    origins: Rule | Collection[Rule]
+    methods: str | Collection[str]
+    allow_headers: str | Collection[str]
+    expose_headers: str | Collection[str]
     credentials: bool
-    max_age: int | None
+    max_age: int | timedelta | None
+    private_network: bool
+    timing_origins: str | Collection[str]
+    resource_policy: Literal["same-site", "same-origin", "cross-origin"] | None
+    always_send: bool
+    automatic_options: bool
+    supports_credentials: bool
+    allow_private_network: bool
+    send_wildcard: bool
+    vary_header: bool
+    intercept_exceptions: bool
 
 
-def CORS(app: Trivet, **options: Unpack[Arguments]) -> None:
-    """Enable the plugin for an application, with these options.
+class AppArguments(Arguments, total=False):
+    """What an application may say beyond one policy; see :class:`trivet_cors.Options`."""
 
-    They are kept in ``app.config``, as ``CORS_ORIGINS`` and so on, so what the environment says still wins.
+    policies: Mapping[str, Mapping[str, Any]]
+    blueprints: Mapping[str, str]
+    routes: Mapping[str, str]
+    resources: Any
 
+
+class CORS:
+    """Enable the plugin for an application or a blueprint, with these options.
+
+    An application's are kept in ``app.config``, as ``CORS_ORIGINS`` and so on, so what the environment says still
+    wins. A blueprint's routes get a policy of their own, which begins with the application's.
+
+    :param app: an application or a blueprint; None: later, by :meth:`init_app`.
     :param options: as :class:`trivet_cors.Options` describes them.
     :raises PolicyError: at the call, for an unknown option, a value that does not fit or a contradiction.
 
@@ -37,35 +61,106 @@ def CORS(app: Trivet, **options: Unpack[Arguments]) -> None:
         app = Trivet(__name__)
         CORS(app, origins=["https://app.example.com", re.compile(r"http://localhost(:[0-9]+)?")])
     """
-    app.check_open("CORS(app)")
-    compile_policy(_typed(dict(options)))
-    for name, value in options.items():
-        key = f"CORS_{name.upper()}"
-        if key in app.config:
-            raise PolicyError(name, f"app.config[{key!r}] is set already; write the policy in one place")
-        app.config[key] = value
-    _enable(app)
 
+    def __init__(self, app: Trivet | Blueprint | None = None, **options: Unpack[AppArguments]) -> None:
+        self._options: dict[str, Any] = dict(options)
+        if app is not None:
+            self.init_app(app)
 
-def _typed(options: dict[str, Any]) -> Options:
-    known = [field.name for field in msgspec.structs.fields(Options)]
-    for name, value in options.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise PolicyError(name, f"there is no such option; {advice}")
-        try:
-            msgspec.convert({name: value}, Options)
-        except msgspec.ValidationError as error:
-            raise PolicyError(name, f"{error} (it is {value!r})") from None
-    return msgspec.convert(options, Options)
-
-
-def _enable(app: Trivet) -> None:
-    """Enable the plugin unless configuration has done so, or has switched it off."""
-    found = app.plugins.found.get(plugin.NAME)
-    if found is not None:
-        if found.enabled or found.why_disabled.startswith("disabled by"):
+    def init_app(self, app: Trivet | Blueprint, **options: Unpack[AppArguments]) -> None:
+        """Do what the constructor does, for an application that was not known then."""
+        given = {**self._options, **options}
+        if isinstance(app, Blueprint):
+            _attach(app, Written(None, _checked(given), _place()))
             return
-        del app.plugins.found[plugin.NAME]
-    app.plugins.register(plugin)
+        app.check_open("CORS(app)")
+        _check_application(given)
+        for name, value in given.items():
+            key = f"CORS_{name.upper()}"
+            if key in app.config:
+                raise PolicyError(name, f"app.config[{key!r}] is set already; write the policy in one place")
+            app.config[key] = int(value.total_seconds()) if isinstance(value, timedelta) else value
+        plugin.enable(app)
+
+
+@overload
+def cors(policy: str | None = None, /, **options: Unpack[Arguments]) -> Callable[[T], T]: ...
+@overload
+def cors(policy: T, /) -> T: ...
+def cors(policy: Any = None, /, **options: Any) -> Any:
+    """Give a view, a view class or a blueprint a policy of its own.
+
+    What it does not say is as in the application's policy, or in the named one. The decorator may stand above or below
+    ``@app.route``.
+
+    :param policy: the name of a policy in ``[cors.policies]``.
+    :param options: as :class:`trivet_cors.PolicyOptions` describes them.
+    :raises PolicyError: at the call, for an unknown option, a value that does not fit or a contradiction; when setup
+        ends, for a name that is not there.
+
+    ::
+
+        @app.get("/api/prices")
+        @cors(origins="*")
+        def prices(): ...
+
+        @app.post("/api/orders")
+        @cors("partners", max_age=60)
+        def orders(): ...
+    """
+    if policy is not None and not isinstance(policy, str):
+        return cors(**options)(policy)
+    written = Written(policy, _checked(options), _place())
+
+    def attach(target: Any) -> Any:
+        if isinstance(target, Blueprint):
+            _attach(target, written)
+        else:
+            setattr(target, ATTRIBUTE, written)
+            target.requires_plugin = plugin.NAME
+        return target
+
+    return attach
+
+
+#: The name that Flask-CORS has for :func:`cors`.
+cross_origin = cors
+
+
+def _place() -> str:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _listed(value: Any) -> Any:
+    """Return a collection as a tuple; the one rule that stands alone as a tuple of it."""
+    if isinstance(value, (str, Mapping, bool, int, timedelta)) or value is None:
+        return value
+    return tuple(value) if isinstance(value, Collection) else (value,)
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of one policy, which are right in themselves."""
+    given = {name: _listed(value) for name, value in translate(options).items()}
+    compile_policy(typed(given))
+    return given
+
+
+def _check_application(options: Mapping[str, Any]) -> None:
+    known = {name: value for name, value in options.items() if name in Options.__struct_fields__}
+    for name in options:
+        if name not in known:
+            raise PolicyError(name, f"there is no such option{nearest_name(name, Options.__struct_fields__)}")
+    mappings = ("policies", "blueprints", "routes", "resources")
+    _checked({name: value for name, value in known.items() if name not in mappings})
+
+
+def _attach(blueprint: Blueprint, written: Written) -> None:
+    def attach(state: Any) -> None:
+        name = f"{state.name_prefix}.{state.name}".lstrip(".")
+        state.app.extensions.setdefault("cors.blueprints", {})[name] = written
+        plugin.enable(state.app)
+
+    blueprint.record(attach)

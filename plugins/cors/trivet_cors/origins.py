@@ -2,12 +2,15 @@
 
 import inspect
 import ipaddress
+import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import idna
+
+_logger = logging.getLogger(__name__)
 
 Decider: TypeAlias = Callable[[str], bool]
 Rule: TypeAlias = str | re.Pattern[str] | Decider
@@ -197,23 +200,69 @@ class Origins:
         if origin is None:
             return None
         text = str(origin)
-        return text if text in self.exact or self._matches(origin, text) else None
+        return text if text in self.exact or self._rule(origin, text) is not None else None
 
-    def _matches(self, origin: Origin, text: str) -> bool:
-        if self.parents and self._below_a_parent(origin):
-            return True
-        if any(pattern.fullmatch(text) for pattern in self.patterns):
-            return True
-        # `is True`: a coroutine or any other truthy accident must not open the door.
-        return any(decide(text) is True for decide in self.deciders)
+    def explain(self, header: str) -> str:
+        """Say in words which rule lets an origin in, or why none does."""
+        origin = None if header == "null" else parse(header)
+        if self.everyone:
+            return '"*" is listed'
+        if header == "null":
+            return '"null" is listed' if "null" in self.exact else 'pages without an origin, unless "null" is listed'
+        if origin is None:
+            return "this is not an origin: scheme, host and port alone, as a browser sends them"
+        text = str(origin)
+        rule = f"{text} is listed" if text in self.exact else self._rule(origin, text)
+        return rule or "no rule lets it in"
 
-    def _below_a_parent(self, origin: Origin) -> bool:
-        _, dot, parent = origin.host.partition(".")
+    def names(self) -> list[str]:
+        """Return every rule in words."""
+        return [
+            *sorted(self.exact),
+            *sorted(map(_wildcard, self.parents)),
+            *(f"pattern {pattern.pattern}" for pattern in self.patterns),
+            *(f"function {_called(one)}" for one in self.deciders),
+        ]
+
+    def _rule(self, origin: Origin, text: str) -> str | None:
+        """Return the rule, other than a listed origin, that lets an origin in."""
+        parent = self._parent_of(origin) if self.parents else None
+        if parent is not None:
+            return f"{_wildcard(parent)} is listed"
+        for pattern in self.patterns:
+            if pattern.fullmatch(text):
+                return f"the pattern {pattern.pattern!r} matches it"
+        for decide in self.deciders:
+            if _says_yes(decide, text):
+                return f"the function {_called(decide)} says so"
+        return None
+
+    def _parent_of(self, origin: Origin) -> Origin | None:
+        _, dot, rest = origin.host.partition(".")
         while dot:
-            if origin._replace(host=parent) in self.parents:
-                return True
-            _, dot, parent = parent.partition(".")
+            parent = origin._replace(host=rest)
+            if parent in self.parents:
+                return parent
+            _, dot, rest = rest.partition(".")
+        return None
+
+
+def _says_yes(decide: Decider, text: str) -> bool:
+    """Ask a function; one that fails has not said yes, and must not make an answer out of an error."""
+    try:
+        # `is True`: a coroutine or any other truthy accident must not open the door.
+        return decide(text) is True
+    except Exception:
+        _logger.exception("The function %s, which decides on origins, failed; the origin is refused.", _called(decide))
         return False
+
+
+def _called(decide: Decider) -> str:
+    return getattr(decide, "__qualname__", None) or repr(decide)
+
+
+def _wildcard(parent: Origin) -> str:
+    return str(parent._replace(host=f"*.{parent.host}"))
 
 
 def compile_origins(rules: Iterable[object]) -> Origins:

@@ -1,25 +1,29 @@
-"""The plugin: the policy put around every answer, and asked before anything else looks at the request."""
+"""The plugin: each route's policy put around its answers, and asked before anything else looks at the request."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
-from trivet import Plugin, StashKey, hookimpl
+from trivet import Plugin, StashKey, hookimpl, specialised
 
+from .attach import Options, Policies
+from .origins import parse
 from .policy import (
     ORIGIN,
     PREFLIGHT_VARY,
     REQUEST_METHOD,
-    Options,
-    Pairs,
+    REQUEST_PRIVATE,
+    Fields,
     Policy,
     PolicyError,
-    compile_policy,
     merge_vary,
 )
 
 NAME = "cors"
 #: Set in a context whose preflight has been answered.
 ANSWERED = StashKey[bool]("cors.answered")
+#: How many answers to preflights are remembered.
+_REMEMBERED = 1024
+_PRIVATE_GRANTED: Fields = (("Access-Control-Allow-Private-Network", "true"),)
 
 plugin = Plugin(
     name=NAME,
@@ -28,94 +32,226 @@ plugin = Plugin(
 )
 
 
+def enable(app: Any) -> None:
+    """Enable the plugin unless configuration has done so, or has switched it off."""
+    found = app.plugins.found.get(NAME)
+    if found is not None:
+        if found.enabled or found.why_disabled.startswith("disabled by"):
+            return
+        del app.plugins.found[NAME]
+    app.plugins.register(__import__(__name__, fromlist=["plugin"]))
+
+
 @hookimpl
 def trivet_setup(app: Any, options: Options) -> None:
-    """Compile the policy; what is wrong with it is said with the place where it was written."""
+    """Compile the policies; what is wrong with one is said with the place where it was written."""
     try:
-        policy = app.extensions[NAME] = compile_policy(options)
+        policies = app.extensions[NAME] = Policies(app, options)
     except PolicyError as error:
-        places = {one.name: one.origin for one in app.plugins.describe_options(NAME, app.config)}
-        raise PolicyError(error.option, error.advice, places.get(error.option)) from None
+        raise _placed(app, error) from None
     # Whoever may ask may also change something. "*" trusts nobody: it is for those who identify nobody.
-    app.trusted_origins.update(policy.origins.exact - {"null"})
-    app.trusted_origins.trust_if(policy.origins.match)
+    app.trusted_origins.trust_for(lambda ctx, origin: _lets_in(policies.of_request(ctx), origin))
+
+
+def _placed(app: Any, error: PolicyError) -> PolicyError:
+    """Say where an option was written, if that is known."""
+    if error.place is not None:
+        return error
+    option, dot, rest = error.option.partition(".")
+    places = {one.name: one.origin for one in app.plugins.describe_options(NAME, app.config)}
+    return PolicyError(error.option, error.advice, f"{places.get(option, option)}{dot}{rest}")
+
+
+def _lets_in(policy: Policy | None, origin: str) -> bool:
+    return policy is not None and policy.origins.match(origin) is not None
 
 
 @hookimpl
 def trivet_describe(app: Any) -> list[str]:
-    """Say whom the policy lets in."""
-    policy: Policy | None = app.extensions.get(NAME)
-    if policy is None:
-        return []
-    return policy.describe()
+    """Say whom the application's policy lets in, and how many routes have another."""
+    policies: Policies | None = app.extensions.get(NAME)
+    return policies.describe() if policies is not None else []
+
+
+@hookimpl
+def trivet_commands(app: Any) -> Any:
+    """Bring ``trivet cors``."""
+    from .command import make_command  # here, because serving does without it
+
+    return make_command(app)
+
+
+# -- what comes first
 
 
 @hookimpl(tryfirst=True, specname="trivet_handle_request")
+@specialised("bind_first", by_route=True)
 def answer_first(ctx: Any) -> Any:
-    """Answer preflights before anything else runs."""
-    return _answer_preflight(ctx) if ctx.method == "OPTIONS" else None
+    """Answer preflights, and refuse handshakes of other origins' pages, before anything else runs."""
+    first = bind_first(ctx.plan, None)
+    return first(ctx) if first is not None else None
+
+
+def bind_first(route: Any, bridge: Any) -> Callable[[Any], Any] | None:
+    """Return what answers a route's requests first; nothing for routes that have no OPTIONS and are no socket."""
+    policies: Policies | None = route.app.extensions.get(NAME)
+    if policies is None:
+        return None
+    if route.endpoint is None:
+        try:
+            policies.check_names()  # here, because now every plugin has declared its routes
+        except PolicyError as error:
+            raise _placed(route.app, error) from None
+    if route.automatic or route.endpoint is None:
+        return policies.once(_answering)
+    for rule in route.app.url_map.iter_rules(route.endpoint):
+        if rule.websocket:
+            return None if route.app.plugins.found["csrf"].enabled else policies.once(_guarding)
+        if "OPTIONS" in (rule.methods or ()) and not getattr(rule, "provide_automatic_options", False):
+            return policies.once(_answering)
+    return None
+
+
+def _answering(policies: Policies) -> Callable[[Any], Any]:
+    remembered: dict[tuple[str, str, str], Fields] = {}
+    return lambda ctx: _answer_preflight(policies, remembered, ctx)
+
+
+def _guarding(policies: Policies) -> Callable[[Any], Any]:
+    return lambda ctx: _refuse_handshake(policies, ctx)
+
+
+def _answer_preflight(policies: Policies, remembered: dict[tuple[str, str, str], Fields], ctx: Any) -> Any:
+    """Answer a CORS-preflight request (Fetch, "HTTP requests"); None if it is none, or for no such path."""
+    origin, method = ctx.header(ORIGIN), ctx.header(REQUEST_METHOD)
+    if origin is None or method is None or ctx.method != "OPTIONS":
+        return None
+    path = ctx.path
+    fields = remembered.get((origin, path, method))
+    if fields is None:
+        rules = policies.rules_for(ctx)
+        policy = policies.of_preflight(ctx, rules, method)
+        if policy is None or not policy.automatic:
+            return None
+        granted = _granted(policies, policy, rules, ctx)
+        if granted is None:
+            ctx.stash[ANSWERED] = True
+            return _refusal(ctx, policy)
+        fields = granted
+        # Bounded, and by names that are written somewhere: nobody can push others out by asking for nonsense.
+        if path in ctx.app.exact and method in rules and origin in policy.ready and not policy.private_network:
+            if len(remembered) >= _REMEMBERED:
+                remembered.clear()
+            remembered[origin, path, method] = fields
+    ctx.stash[ANSWERED] = True
+    return ctx.app.response_class.prepared(204, fields)
+
+
+def _granted(policies: Policies, policy: Policy, rules: Mapping[str, Any], ctx: Any) -> Fields | None:
+    """Return the fields that grant what a preflight asks for; None is a refusal."""
+    # Only methods that have the very same policy: a browser remembers leave for each of them.
+    methods = [name for name, rule in rules.items() if policies.of_endpoint(rule.endpoint) == policy]
+    fields = policy.preflight(ctx.header(ORIGIN), methods)
+    if fields is None:
+        return None
+    private = policy.private_network and ctx.header(REQUEST_PRIVATE) == "true"
+    return (*fields, *(_PRIVATE_GRANTED if private else ()), ("Vary", _vary(policy)))
+
+
+def _vary(policy: Policy) -> str:
+    return f"{PREFLIGHT_VARY}, {REQUEST_PRIVATE}" if policy.private_network else PREFLIGHT_VARY
+
+
+def _refusal(ctx: Any, policy: Policy) -> Any:
+    text = "This origin is not allowed to ask for this.\n"
+    return ctx.app.response_class(text, status=403, headers={"Vary": _vary(policy)}, mimetype="text/plain")
+
+
+def _refuse_handshake(policies: Policies, ctx: Any) -> Any:
+    """Refuse a WebSocket handshake of a page from elsewhere, which browsers send without asking, cookies and all.
+
+    Where the core's cross-origin protection is on, it has done this already.
+    """
+    sent = ctx.header(ORIGIN)
+    policy = policies.of_request(ctx)
+    if sent is None or policy is None or policy.origins.everyone or _lets_in(policy, sent):
+        return None
+    origin = parse(sent)
+    if origin is not None and ctx.header("Host") in (str(origin).partition("://")[2], origin.host):
+        return None
+    text = "Cross-origin WebSocket handshake refused: this origin is not allowed here.\n"
+    return ctx.app.response_class(text, status=403, mimetype="text/plain")
+
+
+# -- what comes last
 
 
 @hookimpl(tryfirst=True, wrapper=True)
+@specialised("bind_last", by_route=True)
 def trivet_handle_request(ctx: Any) -> Generator[None, Any, Any]:
     """Put the headers on whatever answer there is."""
     response = yield
-    policy: Policy = ctx.app.extensions[NAME]
-    if ctx.method == "OPTIONS" and ANSWERED in ctx.stash:
-        return response
-    if policy.varies:
+    last = bind_last(ctx.plan, None)
+    return last(response, ctx) if last is not None else response
+
+
+def bind_last(route: Any, bridge: Any) -> Callable[[Any, Any], Any] | None:
+    """Return what completes a route's answers; nothing where its policy never says anything."""
+    policies: Policies | None = route.app.extensions.get(NAME)
+    if policies is None:
+        return None
+    if route.endpoint is None:
+        return policies.once(_sharing_by_request)
+    policy = policies.of_endpoint(route.endpoint)
+    if policy is None:
+        return None
+    if route.automatic or not policy.automatic:
+        return policies.once(_sharing_with_options, policy)
+    return None if policy.silent else policies.once(_sharing, policy)
+
+
+def _sharing_by_request(policies: Policies) -> Callable[[Any, Any], Any]:
+    return lambda response, ctx: _share(policies, policies.of_request(ctx), response, ctx)
+
+
+def _sharing_with_options(policies: Policies, policy: Policy) -> Callable[[Any, Any], Any]:
+    return lambda response, ctx: _share(policies, policy, response, ctx)
+
+
+def _sharing(policies: Policies, policy: Policy) -> Callable[[Any, Any], Any]:
+    """Return the shortest way to complete an answer that is no preflight's."""
+    ready = policy.ready
+
+    def share(response: Any, ctx: Any) -> Any:
         origin = ctx.header(ORIGIN)
-        _share(response.headers, policy.answer(origin) if origin is not None else None)
-        _vary(response.headers, ORIGIN)
-    elif policy.everyone:
-        _share(response.headers, policy.everyone)
+        fields = ready.get(origin)
+        if fields is None:
+            fields = policy.answer(origin)
+        if not response.prefill(fields):
+            put(response.headers, fields)
+        return response
+
+    return share
+
+
+def _share(policies: Policies, policy: Policy | None, response: Any, ctx: Any) -> Any:
+    """Complete an answer that may be a preflight's."""
+    if policy is None or ANSWERED in ctx.stash:
+        return response
+    origin, method = ctx.header(ORIGIN), ctx.header(REQUEST_METHOD)
+    fields = policy.answer(origin)
+    if ctx.method == "OPTIONS" and origin is not None and method is not None and not policy.automatic:
+        granted = _granted(policies, policy, policies.rules_for(ctx), ctx)
+        fields = granted if granted is not None else (*fields, ("Vary", _vary(policy)))
+    if fields and not response.prefill(fields):
+        put(response.headers, fields)
     return response
 
 
-def _share(headers: Any, pairs: Pairs | None) -> None:
-    for name, value in pairs or ():
-        headers[name] = value
-
-
-def _vary(headers: Any, names: str) -> None:
-    existing = headers.getlist("Vary")
-    if not existing:
-        headers.add("Vary", names)
-    else:
-        headers["Vary"] = merge_vary(", ".join(existing), names)
-
-
-def _answer_preflight(ctx: Any) -> Any:
-    """Answer a CORS-preflight request (Fetch, "HTTP requests"); None if it is none, or for no such path."""
-    origin = ctx.header(ORIGIN)
-    if origin is None or ctx.header(REQUEST_METHOD) is None:
-        return None
-    methods = _methods(ctx)
-    if not methods:
-        return None
-    policy: Policy = ctx.app.extensions[NAME]
-    pairs = policy.preflight(origin, methods)
-    if pairs is None:
-        response = _refusal(ctx, "This origin is not allowed to ask for this.")
-    else:
-        response = ctx.app.response_class(status=204)
-        del response.headers["Content-Type"]
-        _share(response.headers, pairs)
-    _vary(response.headers, PREFLIGHT_VARY)
-    ctx.stash[ANSWERED] = True
-    return response
-
-
-def _methods(ctx: Any) -> list[str]:
-    """Return the methods that the path really has; none if it does not exist."""
-    error = ctx.routing_error
-    if ctx.rule is not None or error.code == 405:
-        return list(ctx.app.allowed_methods(ctx))
-    if error.code == 308:
-        # A browser follows no redirect of a preflight, but one of the request that comes after it.
-        return sorted(ctx.url_adapter.allowed_methods(f"{ctx.path}/"))
-    return []
-
-
-def _refusal(ctx: Any, text: str) -> Any:
-    return ctx.app.response_class(f"{text}\n", status=403, mimetype="text/plain")
+def put(headers: Any, fields: Fields) -> None:
+    """Set header fields in place of those of their names; add to ``Vary``."""
+    for name, value in fields:
+        if name == "Vary":
+            headers[name] = merge_vary(", ".join(headers.getlist(name)), value)
+        else:
+            headers[name] = value

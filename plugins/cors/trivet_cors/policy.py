@@ -1,20 +1,23 @@
 """The policy: which answers a page of another origin may read, as the headers that say so."""
 
+import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
-from .origins import OriginError, Origins, compile_origins
+from .origins import OriginError, Origins, compile_origins, parse_written
 
-Pairs: TypeAlias = tuple[tuple[str, str], ...]
+Fields: TypeAlias = tuple[tuple[str, str], ...]
 
 ORIGIN = "Origin"
 REQUEST_METHOD = "Access-Control-Request-Method"
 REQUEST_HEADERS = "Access-Control-Request-Headers"
+REQUEST_PRIVATE = "Access-Control-Request-Private-Network"
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
+CREDENTIALS: Fields = (("Access-Control-Allow-Credentials", "true"),)
 PREFLIGHT_VARY = f"{ORIGIN}, {REQUEST_METHOD}, {REQUEST_HEADERS}"
 
 # Fetch, "CORS-safelisted request-header": allowed with short plain values anyway, so with any value here.
@@ -24,6 +27,15 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _KNOWN_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY"})
 # Names under .invalid belong to nobody (RFC 6761 §6.4): a pattern that accepts these accepts everyone.
 _STRANGERS = ("https://stranger.invalid", "http://stranger.invalid", "https://a-b.c9.stranger.invalid:4711")
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for a name that is not there, or all that are."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; there are {', '.join(names)}" if names else "; there are none"
 
 
 class PolicyError(ValueError):
@@ -39,8 +51,8 @@ class PolicyError(ValueError):
         self.option, self.advice, self.place = option, advice, place
 
 
-class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What a policy allows. With nothing set, nothing is allowed.
+class PolicyOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What one policy allows. With nothing set, nothing is allowed.
 
     :ivar origins: who may read answers: ``"https://app.example.com"``, ``"https://*.example.com"`` (one or
         more whole labels), ``"null"``, or ``"*"`` alone; from code also compiled patterns, which must match
@@ -51,14 +63,26 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     :ivar expose_headers: response headers a page may read, beside the CORS-safelisted ones; ``"*"`` as above.
     :ivar credentials: whether cookies, HTTP authentication and client certificates may come along.
     :ivar max_age: seconds a browser may remember a preflight; None leaves the browser's default, 5 seconds.
+    :ivar private_network: whether pages of public sites may ask this server in a private network (Private
+        Network Access, "CORS preflight"); only said to those who ask.
+    :ivar timing_origins: origins whose pages may measure in detail how loading went, or ``"*"`` (Resource
+        Timing, "Timing-Allow-Origin"); said in every answer, so only literal ones.
+    :ivar resource_policy: which sites may embed answers at all (Fetch, "Cross-Origin-Resource-Policy").
+    :ivar always_send: with ``"*"``, whether answers to requests without ``Origin`` say so too, for caches.
+    :ivar automatic_options: whether preflights are answered here, or passed on to the view for ``OPTIONS``.
     """
 
     origins: str | tuple[Any, ...] = ()
-    methods: tuple[str, ...] = ()
-    allow_headers: tuple[str, ...] = ()
-    expose_headers: tuple[str, ...] = ()
+    methods: str | tuple[str, ...] = ()
+    allow_headers: str | tuple[str, ...] = ()
+    expose_headers: str | tuple[str, ...] = ()
     credentials: bool = False
     max_age: Annotated[int, msgspec.Meta(ge=0)] | None = 600
+    private_network: bool = False
+    timing_origins: str | tuple[str, ...] = ()
+    resource_policy: Literal["same-site", "same-origin", "cross-origin"] | None = None
+    always_send: bool = True
+    automatic_options: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +90,49 @@ class Policy:
     """A compiled policy: a request costs a look into a table.
 
     :ivar origins: the allow-list.
+    :ivar ready: the header fields of answers by the ``Origin`` header, for those that can be listed; under
+        ``None`` those of answers to requests without one.
     :ivar varies: whether answers depend on the ``Origin`` header, so that caches must be told (``Vary``).
-    :ivar everyone: the headers of every answer, ``Origin`` or not, where everyone is allowed; or else empty.
+    :ivar automatic: whether preflights are answered without the application.
+    :ivar private_network: whether preflights for a private network are granted.
     """
 
     origins: Origins
+    ready: Mapping[str | None, Fields]
     varies: bool
-    everyone: Pairs
-    _listed: Mapping[str, Pairs]
-    _sharing: Pairs
-    _asking: Pairs
-    _methods: frozenset[str]
+    automatic: bool
+    private_network: bool
+    _sharing: Fields
+    _refused: Fields
+    _asking: Fields
+    _methods: frozenset[str] = field(default=frozenset())
 
-    def answer(self, origin: str) -> Pairs | None:
-        """Return the headers that share an answer with the origin of an ``Origin`` header; None is a refusal.
+    @property
+    def silent(self) -> bool:
+        """Tell whether no answer gets any field."""
+        return not self.varies and not self.ready[None]
 
-        A refusal is said by leaving the headers out (Fetch, "HTTP responses").
+    def answer(self, origin: str | None) -> Fields:
+        """Return the header fields of an answer to a request with this ``Origin`` header, or with none.
+
+        A refusal is said by leaving ``Access-Control-Allow-Origin`` out (Fetch, "HTTP responses").
         """
-        if self.everyone:
-            return self.everyone
-        listed = self._listed.get(origin)
-        if listed is not None:
-            return listed
-        allowed = self.origins.match(origin)
-        return None if allowed is None else ((ALLOW_ORIGIN, allowed), *self._sharing)
+        found = self.ready.get(origin)
+        if found is not None:
+            return found
+        if self.origins.everyone:
+            return ((ALLOW_ORIGIN, "*"), *self._sharing, *self._refused)
+        allowed = self.origins.match(origin or "")
+        return self._refused if allowed is None else ((ALLOW_ORIGIN, allowed), *self._sharing, *self._refused)
 
-    def preflight(self, origin: str, methods: Collection[str]) -> Pairs | None:
-        """Return the headers that answer a preflight for a path with these methods; None is a refusal.
+    def preflight(self, origin: str, methods: Iterable[str]) -> Fields | None:
+        """Return the header fields that answer a preflight for a path with these methods; None is a refusal.
 
         The method and the headers that the request asks for are not looked at: the answer lists what is
         allowed, and the browser compares (Fetch, "CORS-preflight fetch", step 7), naming in its console what
         was missing. Nothing of the request is repeated but an allowed origin.
         """
-        allowed = "*" if self.everyone else self.origins.match(origin)
+        allowed = "*" if self.origins.everyone else self.origins.match(origin)
         if allowed is None:
             return None
         offered = self._methods.intersection(methods) if self._methods else methods
@@ -110,60 +144,82 @@ class Policy:
 
     def describe(self) -> list[str]:
         """Return lines that say whom the policy lets in, for people who check an installation."""
-        if self.everyone:
+        listed = self.origins
+        if listed.everyone:
             return ["every origin may read answers, without credentials"]
         if not self.varies:
             return ["warning: no origins are listed, so no other site may read answers"]
-        listed = self.origins
-        names = [
-            *sorted(listed.exact),
-            *sorted(str(one._replace(host=f"*.{one.host}")) for one in listed.parents),
-        ]
-        names += [f"pattern {pattern.pattern}" for pattern in listed.patterns]
-        names += [f"function {getattr(one, '__qualname__', repr(one))}" for one in listed.deciders]
-        credentials = "with" if ("Access-Control-Allow-Credentials", "true") in self._sharing else "without"
-        lines = [f"allowed {credentials} credentials: {name}" for name in names]
+        credentials = "with" if CREDENTIALS[0] in self._sharing else "without"
+        lines = [f"allowed {credentials} credentials: {name}" for name in listed.names()]
         if credentials == "with" and "null" in listed.exact:
             lines.append('warning: every site can make pages of the origin "null", and these act as your users')
         return lines
 
 
-def compile_policy(options: Options) -> Policy:
+def compile_policy(options: PolicyOptions) -> Policy:
     """Compile options once, at setup.
 
     :raises PolicyError: an origin does not parse, a name is none, or two options contradict each other.
     """
-    rules = _split(options.origins) if isinstance(options.origins, str) else options.origins
     try:
-        origins = compile_origins(rules)
+        origins = compile_origins(_split(options.origins))
     except OriginError as error:
         raise PolicyError("origins", str(error)) from None
-    _refuse_contradictions(options, origins)
-    credentials: Pairs = (("Access-Control-Allow-Credentials", "true"),) if options.credentials else ()
-    sharing = (
-        *credentials,
-        *_names("Access-Control-Expose-Headers", "expose_headers", options.expose_headers),
-    )
-    asked = SAFELISTED_HEADERS if "*" not in options.allow_headers else ()
-    headers = _names("Access-Control-Allow-Headers", "allow_headers", (*asked, *options.allow_headers))
+    exposed, allowed = _split(options.expose_headers), _split(options.allow_headers)
+    _refuse_contradictions(options, origins, {"allow_headers": allowed, "expose_headers": exposed})
+    credentials: Fields = CREDENTIALS if options.credentials else ()
+    sharing = (*credentials, *_names("Access-Control-Expose-Headers", "expose_headers", exposed))
+    asked = SAFELISTED_HEADERS if "*" not in allowed else ()
+    headers = _names("Access-Control-Allow-Headers", "allow_headers", (*asked, *allowed))
     max_age = () if options.max_age is None else (("Access-Control-Max-Age", str(options.max_age)),)
+    varies = origins != Origins() and not (origins.everyone and options.always_send)
+    # What every answer says, whoever asks.
+    always = (*_always(options), *((("Vary", ORIGIN),) if varies else ()))
+    ready: dict[str | None, Fields] = {origin: ((ALLOW_ORIGIN, origin), *sharing, *always) for origin in origins.exact}
+    ready[None] = ((ALLOW_ORIGIN, "*"), *sharing, *always) if origins.everyone and not varies else always
     return Policy(
         origins=origins,
-        varies=not origins.everyone and origins != Origins(),
-        everyone=((ALLOW_ORIGIN, "*"), *sharing) if origins.everyone else (),
-        _listed={origin: ((ALLOW_ORIGIN, origin), *sharing) for origin in origins.exact},
+        ready=ready,
+        varies=varies,
+        automatic=options.automatic_options,
+        private_network=options.private_network,
         _sharing=sharing,
+        _refused=always,
         _asking=(*credentials, *headers, *max_age),
-        _methods=frozenset(map(_method, options.methods)),
+        _methods=frozenset(map(_method, _split(options.methods))),
     )
 
 
-def _split(text: str) -> tuple[str, ...]:
-    """Split a string of several origins, as an environment variable holds them; no origin has a comma."""
-    return tuple(part for part in map(str.strip, text.split(",")) if part)
+def _split(entries: str | tuple[Any, ...]) -> tuple[Any, ...]:
+    """Split a string of several entries, as an environment variable holds them; none of them has a comma."""
+    if not isinstance(entries, str):
+        return entries
+    return tuple(part for part in map(str.strip, entries.split(",")) if part)
 
 
-def _refuse_contradictions(options: Options, origins: Origins) -> None:
+def _always(options: PolicyOptions) -> Fields:
+    """Make the fields that do not depend on who asks."""
+    fields: Fields = ()
+    listed = _split(options.timing_origins)
+    if "*" in listed and len(listed) > 1:
+        raise PolicyError("timing_origins", '"*" already means every origin; write it alone, or leave it out')
+    if listed:
+        fields = (("Timing-Allow-Origin", ", ".join(map(_timing_origin, listed))),)
+    if options.resource_policy is not None:
+        fields += (("Cross-Origin-Resource-Policy", options.resource_policy),)
+    return fields
+
+
+def _timing_origin(text: str) -> str:
+    if text in ("*", "null"):
+        return text
+    try:
+        return str(parse_written(text))
+    except OriginError as error:
+        raise PolicyError("timing_origins", f"{error}; only literal origins can be listed here") from None
+
+
+def _refuse_contradictions(options: PolicyOptions, origins: Origins, headers: Mapping[str, tuple[str, ...]]) -> None:
     if not options.credentials:
         return
     if origins.everyone:
@@ -179,12 +235,12 @@ def _refuse_contradictions(options: Options, origins: Origins) -> None:
                 f"the pattern {pattern.pattern!r} matches origins of strangers, so with credentials every "
                 r'site could act as your users; name the domain, as in re.compile(r"https://[a-z]+\.example\.com")',
             )
-    for name in ("allow_headers", "expose_headers"):
-        if "*" in getattr(options, name):
+    for name, listed in headers.items():
+        if "*" in listed:
             raise PolicyError(name, '"*" means nothing with credentials; list the header names')
 
 
-def _names(header: str, option: str, names: Iterable[str]) -> Pairs:
+def _names(header: str, option: str, names: Iterable[str]) -> Fields:
     """Make the pair for a list of header names, each once, in the case it first came in; none for none."""
     unique: dict[str, str] = {}
     for name in names:
