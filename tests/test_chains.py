@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trivet.hookspecs import HookimplMarker
-from trivet.kernel.chains import compile_hook
+from trivet.kernel.chains import compile_hook, specialised
 from trivet.kernel.errors import SetupError
 from trivet.loops import BackgroundLoop
 
@@ -95,6 +95,22 @@ def function_for(number: int, impl: Impl, log: list[Any]) -> Callable[..., Any]:
     return scope["made"]  # type: ignore[no-any-return]
 
 
+def finisher(number: int, impl: Impl, log: list[Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Write a wrapper that only looks at the result, as a generator function and as what follows its yield."""
+
+    def finish(result: Any, ctx: Any, value: Any) -> Any:
+        log.append((number, "got", result))
+        if impl.fails == "late":
+            raise Boom(number)
+        return result if impl.result is None else ("replaced", number)
+
+    @specialised("bind", by_route=bool(number % 2))
+    def wrapper(ctx: Any, value: Any) -> Any:
+        return finish((yield), ctx, value)
+
+    return wrapper, finish
+
+
 def manager_of(specs: list[Impl], hook: str, log: list[Any]) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("chains")
     manager.add_hookspecs(Specs)
@@ -136,6 +152,43 @@ def as_coroutine(function: Callable[..., Any], names: tuple[str, ...]) -> Callab
     listed = ", ".join(names)
     exec(f"async def made({listed}):\n    await asyncio.sleep(0)\n    return function({listed})", scope)
     return scope["made"]  # type: ignore[no-any-return]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    specs=impls,
+    hook=st.sampled_from(("first", "every")),
+    which=st.lists(st.booleans(), min_size=6, max_size=6),
+    split=st.booleans(),
+)
+def test_wrappers_that_only_look_at_the_result_mean_the_same_without_their_generators(
+    specs: list[Impl], hook: str, which: list[bool], split: bool
+) -> None:
+    log: list[Any] = []
+    manager = pluggy.PluginManager("chains")
+    manager.add_hookspecs(Specs)
+    for number, (impl, finishes) in enumerate(zip(specs, which, strict=False)):
+        options: dict[str, Any] = {impl.order: True} if impl.order else {}
+        if impl.kind == "wrapper":
+            options["wrapper"] = True
+        if impl.kind == "wrapper" and finishes:
+            function, finish = finisher(number, impl, log)
+            bind = {"bind": lambda scopes, bridge, finish=finish: finish}
+        else:
+            function, bind = function_for(number, impl, log), {}
+        manager.register(SimpleNamespace(**{hook: hookimpl(**options)(function)}, **bind))
+    caller = getattr(manager.hook, hook)
+    expected = outcome(lambda: caller(ctx=1, value=2)), list(log)
+    log.clear()
+    chain = compile_hook(caller, NAMES, None, lambda method, by_route: method((), None), split=split)
+    nothing: Any = None if hook == "first" else []
+
+    def call() -> Any:
+        result = chain.call(1, 2) if chain.call is not None else nothing
+        return chain.finish(result, 1, 2) if chain.finish is not None else result
+
+    assert (outcome(call), log) == expected
+    assert split or chain.finish is None
 
 
 @settings(max_examples=200, deadline=None)

@@ -407,3 +407,12 @@ def test_a_function_may_trust_more_than_can_be_listed() -> None:
     assert "https://eu.shop.example" in trusted
     assert "https://shop.example.evil.example" not in trusted
     assert "null" not in trusted
+
+
+def test_an_origin_may_be_trusted_with_one_part_of_an_application_only(ask: Any) -> None:
+    app = make_app()
+    app.trusted_origins.trust_for(lambda ctx, origin: ctx.path == "/thing" and origin == OTHER)
+    assert OTHER not in app.trusted_origins
+    assert ask(app, "POST", "/thing", {"Origin": OTHER})[0] == 200
+    assert ask(app, "POST", "/later", {"Origin": OTHER})[0] == 403
+    assert ask(app, "POST", "/thing", {"Origin": "https://third.example"})[0] == 403

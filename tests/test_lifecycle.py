@@ -20,6 +20,7 @@ from trivet import (
     g,
     hookimpl,
     request,
+    specialised,
 )
 
 from .asking import Ask, by_asgi, by_wsgi
@@ -414,3 +415,81 @@ def test_sync_and_async_pieces_mix(app: Trivet, ask: Ask, flavours: tuple[str, s
     app.add_url_rule("/broken", "broken", in_flavour(lambda: 1 / 0, second))
     assert ask(app).text == "text"
     assert ask(app, "/broken").text == "handled"
+
+
+# -- hook implementations that are bound to routes
+
+
+class Stamp:
+    """A plugin that stamps the answers of some routes, and answers one of them first."""
+
+    name = "stamp"
+
+    def __init__(self) -> None:
+        self.bound: list[str | None] = []
+
+    @hookimpl(wrapper=True)
+    @specialised("bind", by_route=True)
+    def trivet_handle_request(self, ctx: Any) -> Any:
+        response = yield
+        return response
+
+    def bind(self, route: Any, bridge: Any) -> Any:
+        self.bound.append(route.endpoint)
+        if route.endpoint == "plain":
+            return None
+
+        def stamp(response: Any, ctx: Any) -> Any:
+            response.headers["X-Stamp"] = str(route.endpoint)
+            return response
+
+        return stamp
+
+
+def stamped(*plugins: Any) -> Trivet:
+    app = Trivet(__name__, config_file=False, plugins=plugins)
+    app.add_url_rule("/stamped", "stamped", lambda: "stamped")
+    app.add_url_rule("/plain", "plain", lambda: "plain")
+
+    @app.route("/failing")
+    async def failing() -> str:
+        raise LookupError
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("path", "stamp"),
+    [("/stamped", "stamped"), ("/plain", None), ("/failing", "failing"), ("/missing", "None")],
+)
+def test_a_wrapper_may_be_bound_to_each_route(ask: Ask, path: str, stamp: str | None) -> None:
+    assert ask(stamped(Stamp()), path).header("X-Stamp") == stamp
+
+
+def test_a_route_is_bound_when_setup_ends_and_not_again() -> None:
+    plugin = Stamp()
+    app = stamped(plugin)
+    app.seal()
+    bound = list(plugin.bound)
+    assert {"stamped", "plain", "failing", None} <= set(bound)
+    app.test_client().get("/stamped")
+    assert plugin.bound == bound
+
+
+def test_a_wrapper_around_a_bound_one_sees_its_work_and_one_within_does_not(ask: Ask) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    class Look:
+        def __init__(self, name: str, **order: bool) -> None:
+            self.name = name
+
+            @hookimpl(wrapper=True, **order)
+            def look(ctx: Any) -> Any:
+                response = yield
+                seen.append((name, response.headers.get("X-Stamp")))
+                return response
+
+            self.trivet_handle_request = look
+
+    ask(stamped(Look("outside", tryfirst=True), Stamp(), Look("inside", trylast=True)), "/stamped")
+    assert seen == [("inside", None), ("outside", "stamped")]

@@ -383,3 +383,34 @@ def test_a_table_for_a_plugin_without_options_is_refused(tmp_path: Path) -> None
     path.write_text("[csrf]\nstrict = true\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"\[csrf\]: the plugin 'csrf' .* has no options"):
         make(config=path).seal()
+
+
+# -- views that need a plugin
+
+
+def needing(app: Trivet) -> Trivet:
+    def index() -> str:
+        return "index"
+
+    index.requires_plugin = "guard"  # type: ignore[attr-defined]
+    app.add_url_rule("/", view_func=index)
+    return app
+
+
+def test_a_view_that_needs_a_plugin_which_is_not_enabled_is_an_error_that_names_both(install: Install) -> None:
+    install("trivet-guard", {"guard": manifest("guard")})
+    with pytest.raises(
+        PluginError, match=r"view of 'index' \(.*test_plugins\.py:\d+\) needs the plugin 'guard'.*\['guard'\]"
+    ):
+        needing(make()).seal()
+
+
+def test_a_view_that_needs_a_plugin_gets_it(install: Install) -> None:
+    install("trivet-guard", {"guard": manifest("guard")})
+    needing(make("guard")).seal()
+
+
+def test_a_view_does_without_a_plugin_that_configuration_has_switched_off(install: Install, tmp_path: Path) -> None:
+    install("trivet-guard", {"guard": manifest("guard")})
+    (tmp_path / "trivet.toml").write_text('disable = ["guard"]', encoding="utf-8")
+    needing(make(config=tmp_path / "trivet.toml")).seal()

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,8 @@ def test_two_applications_have_two_policies() -> None:
     [
         ({"origin": [APP]}, r"origin: there is no such option; did you mean 'origins'\?"),
         ({"colour": "red"}, "there are allow_headers, .* vary_header"),
-        ({"max_age": "soon"}, r"max_age: Expected `int \| null`, got `str`.*'soon'"),
+        ({"max_age": "soon"}, "max_age: write a number of seconds or a timedelta .*'soon'"),
+        ({"max_age": timedelta(seconds=-1)}, "max_age: a browser cannot remember"),
         ({"origins": ["*"], "credentials": True}, "list the origins"),
         ({"origins": [None]}, "None is no origin"),
     ],

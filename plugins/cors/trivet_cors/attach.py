@@ -263,6 +263,25 @@ class _Resource(NamedTuple):
         return text.startswith(self.path) or f"{text}/" == self.path
 
 
+def check_written(options: Mapping[str, Any]) -> None:
+    """Check what can be known of an application's options before its routes are.
+
+    :raises PolicyError: for an unknown option, a value that does not fit or a contradiction.
+    """
+    for name in options:
+        if name not in Options.__struct_fields__:
+            raise PolicyError(name, f"there is no such option{nearest_name(name, Options.__struct_fields__)}")
+    own = {
+        name: value for name, value in options.items() if name not in ("blueprints", "routes", "policies", "resources")
+    }
+    compile_policy(typed(translate(own)))
+    for written in (options.get("policies") or {}).values():
+        compile_policy(typed(translate(written)))
+    for path, written in _as_table(options.get("resources")).items():
+        _Resource.read(path)
+        compile_policy(typed(translate(_as_options(written))))
+
+
 def _as_table(resources: Any) -> dict[Any, Any]:
     if resources is None or isinstance(resources, dict):
         return resources or {}
@@ -281,6 +300,8 @@ def typed(options: Mapping[str, Any]) -> PolicyOptions:
     for name, value in options.items():
         if name not in POLICY_FIELDS:
             raise PolicyError(name, f"there is no such option{nearest_name(name, POLICY_FIELDS)}")
+        if name == "max_age" and isinstance(value, str):
+            raise PolicyError(name, f"write a number of seconds or a timedelta (it is {value!r})")
         try:
             msgspec.convert({name: value}, PolicyOptions)
         except msgspec.ValidationError as error:

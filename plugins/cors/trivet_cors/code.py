@@ -8,10 +8,10 @@ from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 from trivet import Blueprint, Trivet
 
 from . import plugin
-from .attach import ATTRIBUTE, Options, Written, typed
+from .attach import ATTRIBUTE, Written, check_written, typed
 from .familiar import translate
 from .origins import Rule
-from .policy import PolicyError, compile_policy, nearest_name
+from .policy import PolicyError, compile_policy
 
 T = TypeVar("T")
 
@@ -69,17 +69,17 @@ class CORS:
 
     def init_app(self, app: Trivet | Blueprint, **options: Unpack[AppArguments]) -> None:
         """Do what the constructor does, for an application that was not known then."""
-        given = {**self._options, **options}
+        given = {name: _listed(value) for name, value in {**self._options, **options}.items()}
         if isinstance(app, Blueprint):
             _attach(app, Written(None, _checked(given), _place()))
             return
         app.check_open("CORS(app)")
-        _check_application(given)
+        check_written(given)
         for name, value in given.items():
             key = f"CORS_{name.upper()}"
             if key in app.config:
                 raise PolicyError(name, f"app.config[{key!r}] is set already; write the policy in one place")
-            app.config[key] = int(value.total_seconds()) if isinstance(value, timedelta) else value
+            app.config[key] = value
         plugin.enable(app)
 
 
@@ -146,15 +146,6 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: _listed(value) for name, value in translate(options).items()}
     compile_policy(typed(given))
     return given
-
-
-def _check_application(options: Mapping[str, Any]) -> None:
-    known = {name: value for name, value in options.items() if name in Options.__struct_fields__}
-    for name in options:
-        if name not in known:
-            raise PolicyError(name, f"there is no such option{nearest_name(name, Options.__struct_fields__)}")
-    mappings = ("policies", "blueprints", "routes", "resources")
-    _checked({name: value for name, value in known.items() if name not in mappings})
 
 
 def _attach(blueprint: Blueprint, written: Written) -> None:

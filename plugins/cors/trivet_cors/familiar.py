@@ -1,7 +1,6 @@
 """The option names of Flask-CORS, for those who come from it, in terms of the policy's own."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from .policy import PolicyError
@@ -33,6 +32,4 @@ def translate(options: Mapping[str, Any]) -> dict[str, Any]:
             raise PolicyError(name, f"leave it out: {why}")
     if options.get("send_wildcard") and own.get("origins") not in ("*", ["*"], ("*",)):
         raise PolicyError("send_wildcard", 'leave it out and write origins = "*", which is always sent as it is')
-    if isinstance(own.get("max_age"), timedelta):
-        own["max_age"] = int(own["max_age"].total_seconds())
     return own

@@ -80,10 +80,14 @@ def _name(host: str) -> str | None:
 
 
 def _is_a_label(label: str) -> bool:
-    """Tell whether Punycode (RFC 3492) stands behind ``xn--``, in the one spelling a browser gives it."""
+    """Tell whether a name stands behind ``xn--``, in the one spelling that a browser gives it (UTS 46, section 4).
+
+    That is Punycode (RFC 3492) of letters that no rule maps to others or forbids.
+    """
     try:
         decoded = label[4:].encode("ascii").decode("punycode")
-        return not decoded.isascii() and decoded.encode("punycode").decode("ascii") == label[4:]
+        spelt_so = decoded.encode("punycode").decode("ascii") == label[4:]
+        return spelt_so and not decoded.isascii() and idna.uts46_remap(decoded, std3_rules=False) == decoded
     except (ValueError, OverflowError):
         return False
 

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -62,7 +63,8 @@ class PolicyOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
         all but ``Authorization``, and only without credentials (Fetch, "CORS protocol and credentials").
     :ivar expose_headers: response headers a page may read, beside the CORS-safelisted ones; ``"*"`` as above.
     :ivar credentials: whether cookies, HTTP authentication and client certificates may come along.
-    :ivar max_age: seconds a browser may remember a preflight; None leaves the browser's default, 5 seconds.
+    :ivar max_age: seconds, or a span of time, for which a browser may remember a preflight; None leaves the
+        browser's default, 5 seconds.
     :ivar private_network: whether pages of public sites may ask this server in a private network (Private
         Network Access, "CORS preflight"); only said to those who ask.
     :ivar timing_origins: origins whose pages may measure in detail how loading went, or ``"*"`` (Resource
@@ -77,7 +79,7 @@ class PolicyOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     allow_headers: str | tuple[str, ...] = ()
     expose_headers: str | tuple[str, ...] = ()
     credentials: bool = False
-    max_age: Annotated[int, msgspec.Meta(ge=0)] | None = 600
+    max_age: Annotated[int, msgspec.Meta(ge=0)] | timedelta | None = 600
     private_network: bool = False
     timing_origins: str | tuple[str, ...] = ()
     resource_policy: Literal["same-site", "same-origin", "cross-origin"] | None = None
@@ -171,7 +173,6 @@ def compile_policy(options: PolicyOptions) -> Policy:
     sharing = (*credentials, *_names("Access-Control-Expose-Headers", "expose_headers", exposed))
     asked = SAFELISTED_HEADERS if "*" not in allowed else ()
     headers = _names("Access-Control-Allow-Headers", "allow_headers", (*asked, *allowed))
-    max_age = () if options.max_age is None else (("Access-Control-Max-Age", str(options.max_age)),)
     varies = origins != Origins() and not (origins.everyone and options.always_send)
     # What every answer says, whoever asks.
     always = (*_always(options), *((("Vary", ORIGIN),) if varies else ()))
@@ -185,9 +186,18 @@ def compile_policy(options: PolicyOptions) -> Policy:
         private_network=options.private_network,
         _sharing=sharing,
         _refused=always,
-        _asking=(*credentials, *headers, *max_age),
+        _asking=(*credentials, *headers, *_max_age(options.max_age)),
         _methods=frozenset(map(_method, _split(options.methods))),
     )
+
+
+def _max_age(age: int | timedelta | None) -> Fields:
+    if age is None:
+        return ()
+    seconds = int(age.total_seconds()) if isinstance(age, timedelta) else age
+    if seconds < 0:
+        raise PolicyError("max_age", f"a browser cannot remember anything for {age}; write 0 or more")
+    return (("Access-Control-Max-Age", str(seconds)),)
 
 
 def _split(entries: str | tuple[Any, ...]) -> tuple[Any, ...]:
