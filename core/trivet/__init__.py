@@ -22,6 +22,9 @@ from .builtin.signals import (
 from .builtin.websockets import Disconnect, WebSocket
 from .config import Config
 from .globals import (
+    app_context as current_context,
+)
+from .globals import (
     current_app,
     g,
     has_app_context,
@@ -100,6 +103,7 @@ __all__ = [
     "copy_current_request_context",
     "csrf_exempt",
     "current_app",
+    "current_context",
     "escape",
     "flash",
     "g",

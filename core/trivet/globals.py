@@ -34,7 +34,9 @@ def request_context() -> Any:
 
 
 def app_context() -> Context:
-    """Return the active context.
+    """Return the active context: of a request, a command or a block of code.
+
+    It is what hooks get as ``ctx``: with ``stash`` for a plugin's own, and ``defer()`` for what is done at its end.
 
     :raises OutsideContextError: if there is none.
     """

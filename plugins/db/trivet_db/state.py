@@ -1,0 +1,188 @@
+"""What trivet-db keeps for one application: its options, its engines and who chooses among them."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from trivet import current_context, has_app_context
+
+from .engines import Engines
+from .errors import DatabaseConfigError, MissingDriverError
+from .options import Options, engines_of, merge_familiar
+from .paging import Pager
+from .seen import Watch
+from .urls import check_dialect, for_sync, read_url, shown
+
+NAME = "db"
+
+
+class Migrations(NamedTuple):
+    """A branch of migrations.
+
+    :ivar name: the branch's label: the plugin's name.
+    :ivar folder: where its revisions are.
+    :ivar metadata: what they are compared with; None: nothing.
+    :ivar bind_key: the database they are for.
+    """
+
+    name: str
+    folder: Any
+    metadata: sa.MetaData | None = None
+    bind_key: str | None = None
+
+
+class State:
+    """The databases of one application.
+
+    :ivar faces: the ``SQLAlchemy`` objects of the application, the first one first.
+    :ivar bases: metadata that belongs to none of them.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.faces: list[Any] = []
+        self.bases: list[sa.MetaData] = []
+
+    @classmethod
+    def of(cls, app: Any) -> "State":
+        """Return the state of an application.
+
+        :raises DatabaseConfigError: the plugin is not enabled there.
+        """
+        found = app.extensions.get("trivet_db")
+        if found is None:
+            one = app.plugins.found.get(NAME)
+            if one is None or not one.enabled:
+                raise DatabaseConfigError(
+                    f"The plugin 'db' is not enabled in the application {app.name!r}. Add it to the configuration, "
+                    'plugins = ["db"], or call db.init_app(app).'
+                )
+            found = app.extensions["trivet_db"] = cls(app)
+        return found  # type: ignore[no-any-return]
+
+    @cached_property
+    def _merged(self) -> tuple[Options, dict[str, str]]:
+        options, familiar = merge_familiar(self.app.plugins.options(NAME, self.app.config), self.app.config)
+        places = {one.name: one.origin for one in self.app.plugins.describe_options(NAME, self.app.config)}
+        return options, {**places, **familiar}
+
+    @property
+    def options(self) -> Options:
+        """The options, Flask-SQLAlchemy's settings among them."""
+        return self._merged[0]
+
+    @cached_property
+    def engines(self) -> Engines:
+        """The engines by bind key.
+
+        :raises DatabaseConfigError: there is no database, or a bind without a URL.
+        """
+        options, places = self._merged
+        engine_options = dict(self.faces[0].engine_options) if self.faces else {}
+        if engine_options:
+            options = msgspec.structs.replace(options, engine={**engine_options, **options.engine})
+        return Engines(engines_of(options, places), self.app.instance_path, self._made)
+
+    @cached_property
+    def pager(self) -> Pager:
+        """How pages are asked for."""
+        return Pager(self.options.per_page, self.options.max_per_page)
+
+    @cached_property
+    def _watch(self) -> Watch:
+        options = self.options
+        return Watch(options.slow, options.repeated if self.app.debug else None, options.record_queries)
+
+    def _made(self, key: str | None, engine: sa.Engine) -> None:
+        self._watch.listen(engine)
+        self.app.hook.trivet_db_engine(app=self.app, bind_key=key, engine=engine)
+
+    @cached_property
+    def _ask(self) -> Any:
+        return self.app.chain("trivet_db_bind", ("ctx", "bind_key", "mapper", "clause")).call
+
+    def key_for(self, key: str | None, mapper: Any, clause: Any) -> str | None:
+        """Return the bind key for a statement: what a hook says, or the model's own."""
+        if self._ask is None or not has_app_context():
+            return key
+        chosen = self._ask(current_context(), key, mapper, clause)
+        return key if chosen is None else chosen
+
+    def choose(self, key: str | None, mapper: Any, clause: Any) -> Any:
+        """Return the engine for a statement, or what stands for it in a test."""
+        key = self.key_for(key, mapper, clause)
+        engines = self.engines
+        return engines.replaced[key] if key in engines.replaced else engines[key]
+
+    def choose_on_loop(self, key: str | None, mapper: Any, clause: Any) -> Any:
+        """Return the same for the running event loop: the synchronous half, which sessions are bound to."""
+        key = self.key_for(key, mapper, clause)
+        engines = self.engines
+        if key in engines.replaced_on_loop:
+            return engines.replaced_on_loop[key]
+        return engines.on_loop(key).sync_engine
+
+    def check(self) -> None:
+        """Read every URL, and look whether its driver is there; nothing is connected to.
+
+        :raises DatabaseConfigError: one is wrong; the message names the place.
+        """
+        for settings in self.engines.settings.values():
+            url = read_url(settings.url, settings.place)
+            with suppress(MissingDriverError):  # there may be one for asynchronous sessions only
+                url = for_sync(url, settings.place)
+            check_dialect(url, settings.place)
+
+    def find_faces(self) -> None:
+        """Take over the ``SQLAlchemy`` objects and bases that the option ``models`` names.
+
+        :raises DatabaseConfigError: there is no such module, or nothing in it that holds models.
+        """
+        names = self.options.models
+        for name in (names,) if isinstance(names, str) else names:
+            module, _, attribute = name.partition(":")
+            try:
+                found = import_module(module)
+                held = [getattr(found, attribute)] if attribute else list(vars(found).values())
+            except (ImportError, AttributeError) as error:
+                raise DatabaseConfigError(f"[db] models: {name!r} cannot be imported: {error}.") from error
+            before = len(self.faces) + len(self.bases)
+            for one in held:
+                self._take(one)
+            if len(self.faces) + len(self.bases) == before:
+                raise DatabaseConfigError(
+                    f"[db] models: {name!r} holds no SQLAlchemy object, no declarative base and no MetaData."
+                )
+
+    def _take(self, one: Any) -> None:
+        if hasattr(one, "metadatas") and hasattr(one, "async_session"):
+            if one not in self.faces:
+                self.faces.append(one)
+        elif isinstance(one, sa.MetaData):
+            self.bases.append(one)
+        elif isinstance(one, type):
+            metadata = getattr(one, "metadata", None)
+            if isinstance(metadata, sa.MetaData) and metadata not in self.bases:
+                self.bases.append(metadata)
+
+    def describe(self) -> list[str]:
+        """Return lines for people who check an installation: databases without passwords, and pools."""
+        lines = []
+        made = dict(self.engines.made())
+        for key, settings in self.engines.settings.items():
+            name = "default" if key is None else key
+            pool = made[key].pool.status() if key in made else "not connected"
+            lines.append(f"{name}: {shown(read_url(settings.url, settings.place))}, {pool}")
+        return lines
+
+    def metadatas(self) -> Iterator[tuple[str | None, sa.MetaData]]:
+        """Yield all metadata with the bind keys they belong to."""
+        for face in self.faces:
+            yield from face.metadatas.items()
+        for metadata in self.bases:
+            yield metadata.info.get("bind_key"), metadata
