@@ -144,6 +144,9 @@ def test_a_pattern_for_a_domain_with_credentials_is_accepted() -> None:
     [
         ({"origins": ["*"], "credentials": True}, 'origins = ["https://app.example.com"]'),
         ({"origins": ["*", APP]}, "write it alone"),
+        ({"origins": ["https://*.com"], "credentials": True}, "everybody can have a name below 'com'"),
+        ({"timing_origins": ["*", APP]}, "write it alone"),
+        ({"timing_origins": ["https://*.example.com"]}, "only literal origins"),
         ({"origins": ["https://app.example.com/"]}, "final slash"),
         ({"allow_headers": ["*"], "credentials": True, "origins": [APP]}, "list the header names"),
         ({"expose_headers": ["*"], "credentials": True, "origins": [APP]}, "list the header names"),

@@ -245,6 +245,13 @@ def _refuse_contradictions(options: PolicyOptions, origins: Origins, headers: Ma
                 f"the pattern {pattern.pattern!r} matches origins of strangers, so with credentials every "
                 r'site could act as your users; name the domain, as in re.compile(r"https://[a-z]+\.example\.com")',
             )
+    for parent in origins.parents:
+        if "." not in parent.host and parent.host != "localhost":
+            raise PolicyError(
+                "origins",
+                f"everybody can have a name below {parent.host!r}, so with credentials every site could act as your "
+                'users; name the domain, as in "https://*.example.com"',
+            )
     for name, listed in headers.items():
         if "*" in listed:
             raise PolicyError(name, '"*" means nothing with credentials; list the header names')
