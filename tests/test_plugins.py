@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from trivet import ConfigError, Plugin, PluginError, Secret, Trivet, hookimpl, request
 from trivet.plugins import Found, lenient
 from trivet.plugins.order import sort
+from trivet.views import View
 
 Install = Callable[..., None]
 
@@ -414,3 +415,18 @@ def test_a_view_does_without_a_plugin_that_configuration_has_switched_off(instal
     install("trivet-guard", {"guard": manifest("guard")})
     (tmp_path / "trivet.toml").write_text('disable = ["guard"]', encoding="utf-8")
     needing(make(config=tmp_path / "trivet.toml")).seal()
+
+
+def test_a_view_class_that_needs_a_plugin_is_looked_at_too(install: Install) -> None:
+    install("trivet-guard", {"guard": manifest("guard")})
+
+    class Index(View):
+        requires_plugin = "guard"
+
+        def dispatch_request(self) -> str:
+            return "index"
+
+    app = make()
+    app.add_url_rule("/", view_func=Index.as_view("index"))
+    with pytest.raises(PluginError, match="needs the plugin 'guard'"):
+        app.seal()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from trivet import Plugin, Trivet, g, request
+from trivet import Plugin, PluginError, Trivet, g, request
 
 from .pages import DOCS, blocks, commands, sections, table
 from .protocols import PROTOCOLS, Answer, Send
@@ -351,6 +351,37 @@ def test_the_test_of_the_plugin_passes(tmp_path: Path) -> None:
         text=True,
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.fixture
+def shelf(block: Callable[[str, str], ModuleType]) -> ModuleType:
+    """The plugin of the page that is bound to routes."""
+    return block("write-a-plugin.md", 'name="shelf"')
+
+
+def test_the_bound_wrapper_marks_the_answers_of_marked_views_alone(send: Send, shelf: ModuleType) -> None:
+    app = app_with(shelf)
+    app.add_url_rule("/kept", "kept", shelf.keep(60)(lambda: "kept"))
+    app.add_url_rule("/", "index", lambda: "here")
+    assert send(app, "GET", "/kept").headers["cache-control"] == "max-age=60"
+    assert "cache-control" not in send(app, "GET", "/").headers
+
+
+def test_the_decorator_of_a_plugin_that_is_not_enabled_is_an_error(shelf: ModuleType) -> None:
+    app = app_with()
+    app.add_url_rule("/kept", "kept", shelf.keep(60)(lambda: "kept"))
+    with pytest.raises(PluginError, match="needs the plugin 'shelf'"):
+        app.seal()
+
+
+def test_a_route_has_what_the_page_says(shelf: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, seen = app_with(shelf), list[Any]()
+    monkeypatch.setattr(shelf, "bind", lambda route, bridge: seen.append(route))
+    app.seal()
+    section = sections(HOW_TO / "write-a-plugin.md")["Bind a hook to routes"]
+    [said] = re.findall(r"It gets the \*route\*, which has (.*?)\.\n", section, re.DOTALL)
+    for name in re.findall(r"`([a-z]+)`", said):
+        assert hasattr(seen[0], name)
 
 
 def test_the_manifest_has_the_fields_that_the_page_names() -> None:

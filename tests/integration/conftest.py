@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from .browser import browser, visitor
 from .nginx import Nginx
 from .servers import FORBIDDEN_IN_LOGS, NAMES, SERVERS, VARIANTS, Ended, Fleet, Running, end
+
+__all__ = ["browser", "visitor"]  # fixtures, which the tests find here
 
 Factory = pytest.TempPathFactory
 
@@ -32,17 +35,30 @@ def started(
     fleet.stop()
 
 
-def watched(request: pytest.FixtureRequest, fleet: Fleet) -> Iterator[Running]:
-    """Hand over a running server; note its log for the report; fail if it printed what it never should."""
+@pytest.fixture
+def watch(request: pytest.FixtureRequest) -> Iterator[Callable[[Running], Running]]:
+    """Hand a running server over; note its log for the report; fail if it printed what it never should."""
+    watched: list[tuple[Running, int]] = []
+
+    def begin(running: Running) -> Running:
+        before = running.log.stat().st_size
+        request.node.stash.setdefault(_logs, []).append((running.log, before))
+        watched.append((running, before))
+        return running
+
+    yield begin
+    for running, before in watched:
+        printed = running.log.read_bytes()[before:].decode(errors="replace")
+        found = [phrase for phrase in FORBIDDEN_IN_LOGS if phrase in printed]
+        assert not found, f"{running.server.name} printed {found}:\n{printed[-REPORT_CHARACTERS:]}"
+
+
+def watched(request: pytest.FixtureRequest, fleet: Fleet) -> Running:
+    """Return the running server that a test is parametrised with, under watch."""
     server = BY_NAME[request.param]
     request.getfixturevalue("need_program" if server.is_program else "need_module")(server.needs)
-    running = fleet.get(server.name)
-    before = running.log.stat().st_size
-    request.node.stash.setdefault(_logs, []).append((running.log, before))
-    yield running
-    printed = running.log.read_bytes()[before:].decode(errors="replace")
-    found = [phrase for phrase in FORBIDDEN_IN_LOGS if phrase in printed]
-    assert not found, f"{server.name} printed {found}:\n{printed[-REPORT_CHARACTERS:]}"
+    running: Running = request.getfixturevalue("watch")(fleet.get(server.name))
+    return running
 
 
 @pytest.fixture(scope="session")
@@ -74,16 +90,16 @@ def nginx(proxied_fleet: Fleet, tmp_path_factory: Factory) -> Iterator[Nginx]:
 
 
 @pytest.fixture(params=NAMES)
-def served(request: pytest.FixtureRequest, fleet: Fleet) -> Iterator[Running]:
+def served(request: pytest.FixtureRequest, fleet: Fleet) -> Running:
     """Each server in turn, reached directly."""
-    yield from watched(request, fleet)
+    return watched(request, fleet)
 
 
 @pytest.fixture(params=NAMES)
-def proxied(request: pytest.FixtureRequest, proxied_fleet: Fleet) -> Iterator[Running]:
+def proxied(request: pytest.FixtureRequest, proxied_fleet: Fleet) -> Running:
     """Each server in turn behind nginx, under the path prefix of its name."""
     request.getfixturevalue("need_program")("nginx")
-    yield from watched(request, proxied_fleet)
+    return watched(request, proxied_fleet)
 
 
 @pytest.fixture(scope="session")
@@ -96,10 +112,9 @@ def all_ended(ending_fleet: Fleet) -> dict[str, Ended]:
 
 
 @pytest.fixture(params=NAMES)
-def ended(request: pytest.FixtureRequest, ending_fleet: Fleet, all_ended: dict[str, Ended]) -> Iterator[Ended]:
+def ended(request: pytest.FixtureRequest, ending_fleet: Fleet, all_ended: dict[str, Ended]) -> Ended:
     """Each server in turn, after it was told to stop."""
-    for running in watched(request, ending_fleet):
-        yield all_ended[running.server.name]
+    return all_ended[watched(request, ending_fleet).server.name]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,10 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 
@@ -44,9 +44,9 @@ class Server:
     """How one server is started.
 
     ``command`` makes the arguments from the port; ``needs`` is the module (or program) that must be there;
-    ``behind_proxy`` makes them where the server itself has to be told about a proxy; ``concurrent`` says
-    whether a worker takes several requests at a time, ``chunked`` whether request bodies of unknown length
-    arrive, ``patient`` whether a stop waits for a request in flight.
+    ``behind_proxy`` makes them where the server itself has to be told about a proxy; ``environ`` is what the
+    application is told; ``concurrent`` says whether a worker takes several requests at a time, ``chunked``
+    whether request bodies of unknown length arrive, ``patient`` whether a stop waits for a request in flight.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Server:
     chunked: bool = True
     patient: bool = True
     behind_proxy: Callable[[int], list[str]] | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     def is_installed(self) -> bool:
         """Tell whether this server can be started here."""
@@ -273,6 +274,7 @@ class Running:
         }
         environ |= {"PYTHONUNBUFFERED": "1", "SERVED_NOTES": str(self.notes), "NO_COLOR": "1"}
         environ |= {"SERVED_BEHIND_PROXY": "1"} if self._behind_proxy else {}
+        environ |= self.server.environ
         command = (self._behind_proxy and self.server.behind_proxy) or self.server.command
         with self.log.open("ab") as log:
             # A session of its own: one signal to the group ends every worker.

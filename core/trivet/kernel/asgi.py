@@ -271,10 +271,10 @@ def _drive(app: Any, ctx: AsgiContext) -> tuple[Any, BaseException | None]:
             ctx.plan.sync.handle(ctx).send(None)
         except StopIteration as stop:
             response = stop.value
-            if ctx.plan.finish is not None:
-                response = ctx.plan.finish(response, ctx)
         else:
             raise RuntimeError("The lifecycle was suspended under the sync driver; a hook awaited without its bridge.")
+        if ctx.plan.finish is not None:
+            response = ctx.plan.finish(response, ctx)
     except BaseException as error:
         ctx.end(error)
         return None, error

@@ -38,12 +38,12 @@ class WsgiSide:
                 ctx.plan.sync.handle(ctx).send(None)
             except StopIteration as stop:
                 response = stop.value
-                if ctx.plan.finish is not None:
-                    response = ctx.plan.finish(response, ctx)
             else:
                 raise RuntimeError(
                     "The lifecycle was suspended under the sync driver; a hook awaited without its bridge."
                 )
+            if (finish := ctx.plan.finish) is not None:
+                response = finish(response, ctx)
             if not response._light:
                 return _deliver(ctx, response, start_response)
             body = response._chunks

@@ -367,7 +367,9 @@ class PluginManager:
         :raises PluginError: naming the view and the plugin.
         """
         for endpoint, view in views.items():
-            name = getattr(view, "requires_plugin", None)
+            name = getattr(view, "requires_plugin", None) or getattr(
+                getattr(view, "view_class", None), "requires_plugin", None
+            )
             one = self.found.get(name) if name is not None else None
             if name is None or (one and (one.enabled or one.problem or one.why_disabled.startswith("disabled by"))):
                 continue

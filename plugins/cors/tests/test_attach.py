@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trivet import Blueprint, PluginError, Trivet, abort
+from trivet import Blueprint, PluginError, SetupError, Trivet, abort
 from trivet.views import MethodView
 from trivet_cors import CORS, PolicyError, cors, cross_origin
 
@@ -177,6 +177,13 @@ def test_a_decorated_view_without_the_plugin_is_an_error() -> None:
     app = bare()
     app.add_url_rule("/", "index", cors(origins="*")(lambda: "index"))
     with pytest.raises(PluginError, match=r"'index' .*needs the plugin 'cors'"):
+        app.seal()
+
+
+def test_what_is_wrong_with_a_route_is_an_error_of_setup() -> None:
+    app = bare()
+    CORS(app, routes={"indx": "public"}, policies={"public": {"origins": "*"}})
+    with pytest.raises(SetupError, match=r"app\.config\['CORS_ROUTES'\]: there is no endpoint 'indx'"):
         app.seal()
 
 

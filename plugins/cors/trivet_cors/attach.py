@@ -137,8 +137,10 @@ class Policies:
         view = self._app.view_functions.get(endpoint)
         return getattr(view, ATTRIBUTE, None) or getattr(getattr(view, "view_class", None), ATTRIBUTE, None)
 
-    def whence(self, endpoint: str) -> str:
-        """Say in words where the policy of a route is written."""
+    def whence(self, endpoint: str | None, policy: Policy | None = None) -> str:
+        """Say in words where the policy of a route is written, or the one that a request without route has."""
+        if endpoint is None:
+            return "the application's" if policy is self.default else "that of the part its path belongs to"
         own = self._own(endpoint)
         if own is not None:
             return f"written at the view ({own.place})"
@@ -285,6 +287,8 @@ def check_written(options: Mapping[str, Any]) -> None:
 def _as_table(resources: Any) -> dict[Any, Any]:
     if resources is None or isinstance(resources, dict):
         return resources or {}
+    if not isinstance(resources, (str, list, tuple)):
+        raise PolicyError("resources", f"{resources!r} is no path; write it as in '/api/*', or a table of paths")
     return {path: {} for path in ((resources,) if isinstance(resources, str) else resources)}
 
 

@@ -58,7 +58,7 @@ def explain(app: Any, url: str, origin: str, method: str, headers: Iterable[str]
             "origin": origin,
             "endpoint": ctx.endpoint,
             "routing": _routing(ctx),
-            "policy": policies.whence(ctx.endpoint) if ctx.endpoint is not None else "the application's",
+            "policy": policies.whence(ctx.endpoint, policy),
             "rule": policy.origins.explain(origin) if policy is not None else "no policy covers this path",
             "answer": dict(policy.answer(origin)) if policy is not None else {},
         }

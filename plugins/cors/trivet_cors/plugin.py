@@ -1,9 +1,10 @@
 """The plugin: each route's policy put around its answers, and asked before anything else looks at the request."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from trivet import Plugin, StashKey, hookimpl, specialised
+from trivet import ConfigError, Plugin, StashKey, hookimpl, specialised
 
 from .attach import Options, Policies
 from .origins import parse
@@ -45,21 +46,28 @@ def enable(app: Any) -> None:
 @hookimpl
 def trivet_setup(app: Any, options: Options) -> None:
     """Compile the policies; what is wrong with one is said with the place where it was written."""
-    try:
+    with _placed(app):
         policies = app.extensions[NAME] = Policies(app, options)
-    except PolicyError as error:
-        raise _placed(app, error) from None
     # Whoever may ask may also change something. "*" trusts nobody: it is for those who identify nobody.
     app.trusted_origins.trust_for(lambda ctx, origin: _lets_in(policies.of_request(ctx), origin))
 
 
-def _placed(app: Any, error: PolicyError) -> PolicyError:
+class PolicySetupError(PolicyError, ConfigError):
+    """A policy that is wrong when setup ends; the message begins with its place."""
+
+
+@contextmanager
+def _placed(app: Any) -> Iterator[None]:
     """Say where an option was written, if that is known."""
-    if error.place is not None:
-        return error
-    option, dot, rest = error.option.partition(".")
-    places = {one.name: one.origin for one in app.plugins.describe_options(NAME, app.config)}
-    return PolicyError(error.option, error.advice, f"{places.get(option, option)}{dot}{rest}")
+    try:
+        yield
+    except PolicyError as error:
+        place = error.place
+        if place is None:
+            option, dot, rest = error.option.partition(".")
+            places = {one.name: one.origin for one in app.plugins.describe_options(NAME, app.config)}
+            place = f"{places.get(option, option)}{dot}{rest}"
+        raise PolicySetupError(error.option, error.advice, place) from None
 
 
 def _lets_in(policy: Policy | None, origin: str) -> bool:
@@ -98,10 +106,8 @@ def bind_first(route: Any, bridge: Any) -> Callable[[Any], Any] | None:
     if policies is None:
         return None
     if route.endpoint is None:
-        try:
+        with _placed(route.app):
             policies.check_names()  # here, because now every plugin has declared its routes
-        except PolicyError as error:
-            raise _placed(route.app, error) from None
     if route.automatic or route.endpoint is None:
         return policies.once(_answering)
     for rule in route.app.url_map.iter_rules(route.endpoint):
@@ -202,7 +208,8 @@ def bind_last(route: Any, bridge: Any) -> Callable[[Any, Any], Any] | None:
         return None
     if route.endpoint is None:
         return policies.once(_sharing_by_request)
-    policy = policies.of_endpoint(route.endpoint)
+    with _placed(route.app):
+        policy = policies.of_endpoint(route.endpoint)
     if policy is None:
         return None
     if route.automatic or not policy.automatic:
@@ -220,13 +227,12 @@ def _sharing_with_options(policies: Policies, policy: Policy) -> Callable[[Any, 
 
 def _sharing(policies: Policies, policy: Policy) -> Callable[[Any, Any], Any]:
     """Return the shortest way to complete an answer that is no preflight's."""
-    ready = policy.ready
+    ready = policy.ready.get
 
     def share(response: Any, ctx: Any) -> Any:
-        origin = ctx.header(ORIGIN)
-        fields = ready.get(origin)
+        fields = ready(ctx.header("Origin"))
         if fields is None:
-            fields = policy.answer(origin)
+            fields = policy.answer(ctx.header("Origin"))
         if not response.prefill(fields):
             put(response.headers, fields)
         return response

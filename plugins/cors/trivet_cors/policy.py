@@ -263,6 +263,8 @@ def _names(header: str, option: str, names: Iterable[str]) -> Fields:
     for name in names:
         if not _TOKEN.fullmatch(name):
             raise PolicyError(option, f"{name!r} is not a header name; write one name a string")
+        if "*" in name and name != "*":
+            raise PolicyError(option, f"{name!r} is compared literally, not as a pattern; list the header names")
         unique.setdefault(name.lower(), name)
     return ((header, ", ".join(unique.values())),) if unique else ()
 
