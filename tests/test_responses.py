@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from trivet import Response, Trivet
+from trivet import Response, Trivet, hookimpl, specialised
+from trivet.kernel.http import put_fields
 
 from .asking import Answer, by_asgi, by_wsgi
 
@@ -74,30 +77,91 @@ def test_a_class_that_writes_its_headers_itself_is_asked_for_them(ask: Ask) -> N
     assert "content-type" not in lower(answer)
 
 
-def test_fields_are_filled_in_as_long_as_nobody_has_looked_at_the_headers(ask: Ask) -> None:
-    def make(cls: type[Response]) -> Response:
-        response = cls("text", mimetype="text/plain")
-        assert response.prefill(FIELDS)
-        assert not response.prefill(FIELDS)
+class Stamp:
+    """A plugin that adds header fields to every answer."""
+
+    name = "stamp"
+
+    @hookimpl(wrapper=True)
+    @specialised("bind", by_route=True)
+    def trivet_handle_request(self, ctx: Any) -> Any:
+        response = yield
+        ctx.fields = FIELDS
         return response
 
-    answer = ask(answering(make))
-    assert answer.text == "text"
-    assert [name.lower() for name, _ in answer.headers] == ["content-type", "content-length", "access", "vary"]
+    def bind(self, route: Any, bridge: Any) -> Any:
+        def stamp(response: Any, ctx: Any) -> Any:
+            ctx.fields = FIELDS
+            return response
+
+        return None if route.endpoint == "plain" else stamp
 
 
-def test_fields_that_were_filled_in_are_headers_like_others() -> None:
-    response = Response("text")
-    assert response.prefill(FIELDS)
-    assert response.headers["Access"] == "granted"
-    assert response.vary.to_header() == "Origin"
+ONE = Response("one and the same")
 
 
-@pytest.mark.parametrize("made", [Response("text", headers={"A": "b"}), Response(status=204), Response(iter("ab"))])
-def test_other_responses_are_not_filled_in(made: Response) -> None:
-    assert not made.prefill(FIELDS)
+def stamped(view: Any) -> Trivet:
+    app = Trivet(__name__, config_file=False, plugins=[Stamp()])
+    app.add_url_rule("/", "index", view)
+    app.add_url_rule("/plain", "plain", lambda: ONE)
+    return app
 
 
-def test_fields_of_one_answer_do_not_reach_another() -> None:
-    assert Response("text").prefill(FIELDS)
-    assert "Access" not in Response("text").headers
+class Calling(Response):
+    """A class that answers by itself."""
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return super().__call__(environ, start_response)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: "text",
+        lambda: ("text", {"X-Own": "yes"}),
+        lambda: Response(status=304),
+        lambda: iter(["pieces", "of", "text"]),
+        lambda: Careful("careful"),
+        lambda: Calling("calling"),
+        lambda: ("text", {"Access": "own"}),
+        lambda: 1 / 0,
+    ],
+)
+def test_fields_of_the_context_stand_on_every_kind_of_answer(ask: Ask, make: Any) -> None:
+    answer = ask(stamped(make))
+    assert [value for name, value in answer.headers if name.lower() == "access"] == ["granted"]
+
+
+@pytest.mark.parametrize(
+    ("own", "sent"),
+    [
+        ("Cookie", "Cookie, Origin"),
+        ("Cookie,Accept", "Cookie, Accept, Origin"),
+        ("origin", "origin"),
+        ("Cookie, ORIGIN", "Cookie, ORIGIN"),
+        ("*", "*"),
+        ("X-Origin", "X-Origin, Origin"),
+    ],
+)
+def test_vary_is_added_to(ask: Ask, own: str, sent: str) -> None:
+    answer = ask(stamped(lambda: ("text", {"Vary": own})))
+    assert [value for name, value in answer.headers if name.lower() == "vary"] == [sent]
+
+
+names = st.from_regex(r"[A-Za-z][A-Za-z-]{0,8}", fullmatch=True)
+
+
+@given(st.lists(names, max_size=4), st.lists(names, min_size=1, max_size=4, unique_by=str.lower))
+def test_a_merged_vary_holds_every_name_and_merging_again_changes_nothing(before: list[str], added: list[str]) -> None:
+    fields = (("Vary", ", ".join(added)),)
+    merged = put_fields([("Vary", name) for name in before], fields)
+    assert [name for name, _ in merged] == ["Vary"]
+    assert {name.lower() for name in [*before, *added]} == {name.lower() for name in merged[0][1].split(", ")}
+    assert put_fields(merged, fields) == merged
+
+
+def test_fields_do_not_stick_to_a_response_that_is_returned_again(ask: Ask) -> None:
+    app = stamped(lambda: ONE)
+    assert lower(ask(app, "/"))["access"] == "granted"
+    assert "access" not in lower(ask(app, "/plain"))
+    assert lower(ask(app, "/"))["access"] == "granted"

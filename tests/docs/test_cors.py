@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 import trivet_cors
-from trivet import Blueprint, PluginError, Trivet
+from trivet import Blueprint, PluginError, Trivet, hookimpl
+from trivet.views import MethodView
 from trivet_cors import CORS, Options, PolicyError, PolicyOptions, cors, origins
 from trivet_cors.code import Arguments
 from trivet_cors.command import make_command
@@ -35,7 +36,7 @@ KINDS = {
     bool: "boolean",
     bool | None: "boolean or nothing",
     str | tuple[str, ...]: "list of strings",
-    str | tuple[Any, ...]: "list of [origins](#origins)",
+    Any: "list of [origins](#origins)",
     dict[str, str]: "table of strings",
     dict[str, dict[str, Any]]: "table of tables",
     str | tuple[Any, ...] | dict[Any, Any] | None: "string, list or table",
@@ -161,6 +162,53 @@ def twice() -> None:
     CORS(app, origins=APP)
 
 
+class Shop:
+    """A plugin that calls ``CORS(app)`` while it is set up itself."""
+
+    name = "shop"
+
+    @hookimpl
+    def trivet_setup(self, app: Any) -> None:
+        CORS(app, origins=APP)
+
+
+def late() -> None:
+    bare(plugins=["cors", Shop()]).seal()
+
+
+def too_late() -> None:
+    bare(plugins=[Shop()]).seal()
+
+
+def at_a_method() -> None:
+    """Put a policy where nobody looks for it."""
+
+    class Items(MethodView):
+        @cors(origins=APP)
+        def get(self) -> str:
+            return "items"
+
+    app = configured()
+    app.add_url_rule("/items", view_func=Items.as_view("items"))
+    app.seal()
+
+
+def twice_at_one_function() -> None:
+    cors(origins=APP)(cors(origins="*")(lambda: "here"))
+
+
+#: What the page says in sentences.
+SAID: tuple[Callable[[], object], ...] = (
+    twice,
+    late,
+    too_late,
+    at_a_method,
+    twice_at_one_function,
+    lambda: cors(origins=APP)(bare()),
+    lambda: cors(origins=APP)(len),
+)
+
+
 def divided() -> None:
     """Give two rules of one endpoint different policies."""
     app = configured(resources={"/": "*"})
@@ -208,7 +256,7 @@ def texts_of_errors() -> Iterator[str]:
 
 def test_every_error_of_the_plugin_stands_in_the_tables() -> None:
     raised = [str(written(arguments(code_in(row[1])))) for row in ERRORS]
-    raised += [str(failure(case)) for case in (*LATE_CASES.values(), twice)]
+    raised += [str(failure(case)) for case in (*LATE_CASES.values(), *SAID)]
     assert [text for text in texts_of_errors() if not any(text in said for said in raised)] == []
 
 

@@ -14,7 +14,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from .context import current
 from .environ import AsgiContext
-from .http import SWALLOWED_BYTES, body_allowed, is_length
+from .http import SWALLOWED_BYTES, body_allowed, is_length, put_fields
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -309,7 +309,7 @@ async def _answer(app: Any, ctx: AsgiContext, send: Send, response: Any = None) 
             "headers": [
                 (b"content-type", response._type.encode("latin-1")),
                 (b"content-length", b"%d" % len(body)),
-                *_encode(response._fields),
+                *_encode(ctx.fields),
             ],
         }
     )
@@ -317,8 +317,8 @@ async def _answer(app: Any, ctx: AsgiContext, send: Send, response: Any = None) 
     await send({"type": "http.response.body", "body": b"" if ctx.scope["method"] == "HEAD" else body})
 
 
-async def _send_start(response: Any, headers: Iterable[tuple[str, str]], send: Send) -> None:
-    raw = _encode(headers)
+async def _send_start(ctx: AsgiContext, response: Any, headers: Iterable[tuple[str, str]], send: Send) -> None:
+    raw = _encode(put_fields(headers, ctx.fields) if ctx.fields else headers)
     await send({"type": "http.response.start", "status": response.status_code, "headers": raw})
 
 
@@ -327,7 +327,7 @@ def _encode(fields: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 
 
 async def _send_buffered(ctx: AsgiContext, response: Any, send: Send) -> None:
-    await _send_start(response, response.wire_headers(ctx), send)
+    await _send_start(ctx, response, response.wire_headers(ctx), send)
     body = b"".join(response.iter_encoded()) if body_allowed(ctx.scope["method"], response.status_code) else b""
     ctx.sent = True
     await send({"type": "http.response.body", "body": body})
@@ -343,7 +343,7 @@ async def _send_response(ctx: AsgiContext, response: Any, send: Send) -> None:
     is_async = hasattr(chunks, "__aiter__")
     if is_async:
         response._chunks = ()  # so that Werkzeug, which knows only plain iterators, leaves it alone
-    await _send_start(response, response.wire_headers(ctx, streamed=True), send)
+    await _send_start(ctx, response, response.wire_headers(ctx, streamed=True), send)
     try:
         if not body_allowed(ctx.scope["method"], response.status_code):
             if hasattr(chunks, "aclose"):

@@ -235,6 +235,9 @@ class RequestContext(Context):
     """The context of one request, whatever protocol it came by."""
 
     has_request = True
+    #: Header fields that the answer is sent with, whatever it is: in place of those of their names, ``Vary`` beside
+    #: what it says already. They are not the response's own, which a view may return for other requests too.
+    fields: tuple[tuple[str, str], ...] = ()
     #: The WSGI environ, or its translation.
     environ: dict[str, Any]
 

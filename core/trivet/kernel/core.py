@@ -118,7 +118,7 @@ class Kernel(WsgiSide):
         self.ready = False
         self.lifespan = Lifespan(self)
         self._setup_lock = threading.RLock()
-        self._sealing = False
+        self.sealing = False
         self._sealed_at = ""
         self._setup_failure: Exception | None = None
         self._plans: dict[tuple[str, bool, bool], Plan] = {}
@@ -152,7 +152,7 @@ class Kernel(WsgiSide):
 
         :raises SealedError: naming ``what`` was tried, and where.
         """
-        if self.sealed and not self._sealing:
+        if self.sealed and not self.sealing:
             raise SealedError(
                 f"{what} at {caller_place('trivet')}: setup of {self.name!r} has ended ({self._sealed_at}), so this "
                 "would not reach every worker. Do it before the first request is served or app.seal() is called."
@@ -180,8 +180,8 @@ class Kernel(WsgiSide):
         with self._setup_lock:
             if self._setup_failure is not None:
                 raise self._setup_failure  # done again, it would declare everything once more
-            if not self.sealed and not self._sealing:
-                self._sealing = True
+            if not self.sealed and not self.sealing:
+                self.sealing = True
                 try:
                     self.finish_setup()
                     self.rebind()
@@ -191,7 +191,7 @@ class Kernel(WsgiSide):
                     self._setup_failure = error
                     raise
                 finally:
-                    self._sealing = False
+                    self.sealing = False
 
     def finish_setup(self) -> None:
         """Do what is left of setup; subclasses put their part here."""
@@ -402,8 +402,15 @@ class Kernel(WsgiSide):
             return miss.rules
         except Unsure:
             pass
-        found, adapter = {}, ctx.url_adapter
-        for method in adapter.allowed_methods(path):
+        found: dict[str, Rule] = {}
+        try:
+            adapter = ctx.url_adapter
+        except HTTPException:
+            return found  # of a host that cannot be
+        if adapter is None:
+            return found
+        # Werkzeug names no methods for a path that lacks the slash of a rule which is not strict, though it matches.
+        for method in adapter.allowed_methods(path) or adapter.allowed_methods(f"{path}/"):
             with suppress(HTTPException):
                 found[method] = adapter.match(path, method, return_rule=True)[0]
         return found

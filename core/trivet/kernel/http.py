@@ -1,6 +1,6 @@
 """Small HTTP facts and helpers that requests, responses and both protocol adapters share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, cast
 
 from werkzeug.exceptions import BadRequest, HTTPException
@@ -8,6 +8,9 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.sansio.utils import host_is_trusted
 
 T = TypeVar("T")
+
+#: Header fields: names and values.
+Fields = tuple[tuple[str, str], ...]
 
 #: ``404`` to ``"404 NOT FOUND"``, written once.
 STATUS_LINES: dict[int, str] = {code: f"{code} {text.upper()}" for code, text in HTTP_STATUS_CODES.items()}
@@ -103,6 +106,21 @@ def _decodes(host: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def put_fields(headers: Iterable[tuple[str, str]], fields: Fields) -> list[tuple[str, str]]:
+    """Return header fields with others in place of those of their names; ``Vary`` is added to (RFC 9110, 12.5.5)."""
+    headers = list(headers)
+    names = {name.lower() for name, _ in fields}
+    said = [part.strip() for name, value in headers if name.lower() == "vary" for part in value.split(",")]
+    kept = [one for one in headers if one[0].lower() not in names]
+    for name, value in fields:
+        if name.lower() == "vary" and said:
+            known = {part.lower() for part in said}
+            more = [part for part in value.split(", ") if part.lower() not in known and "*" not in known]
+            value = ", ".join([*said, *more])
+        kept.append((name, value))
+    return kept
 
 
 class UpgradeRequired(HTTPException):

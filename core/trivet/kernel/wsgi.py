@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .context import current
-from .http import body_allowed
+from .http import Fields, body_allowed, put_fields
 
 StartResponse = Callable[..., Any]
 
@@ -49,7 +49,7 @@ class WsgiSide:
             body = response._chunks
             start_response(
                 response._status,
-                [("Content-Type", response._type), ("Content-Length", str(len(body[0]))), *response._fields],
+                [("Content-Type", response._type), ("Content-Length", str(len(body[0]))), *ctx.fields],
             )
             if environ["REQUEST_METHOD"] == "HEAD":
                 body = []
@@ -67,6 +67,8 @@ class WsgiSide:
 
 def _deliver(ctx: Any, response: Any, start_response: StartResponse) -> Any:
     """Send a response that is not light: with headers, without a body, streamed, or of a class of its own."""
+    if ctx.fields:
+        start_response = _starting(start_response, ctx.fields)
     if response._calls_itself:
         try:
             return response(ctx.environ, start_response)
@@ -98,6 +100,15 @@ def _deliver(ctx: Any, response: Any, start_response: StartResponse) -> Any:
         ctx.end()
         return ()
     return Streamed(ctx, body)
+
+
+def _starting(start_response: StartResponse, fields: Fields) -> StartResponse:
+    """Return a ``start_response`` that adds the context's own header fields."""
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        return start_response(status, put_fields(headers, fields), *([exc_info] if exc_info else []))
+
+    return start
 
 
 class Streamed:

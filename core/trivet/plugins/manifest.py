@@ -28,7 +28,7 @@ class Plugin:
     :ivar name: the name in configuration; the entry point's name.
     :ivar summary: one line for ``trivet plugins``.
     :ivar requires: plugins that must be enabled too, and come first.
-    :ivar before: plugins that come later, if they are enabled.
+    :ivar before: plugins that come later, if they are enabled; ``"*"``: all that nothing else orders.
     :ivar after: plugins that come first, if they are enabled.
     :ivar options: the plugin's options, a :class:`msgspec.Struct` type; ``None`` if it has none.
 

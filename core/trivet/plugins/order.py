@@ -50,9 +50,10 @@ def sort(plugins: Sequence[Found]) -> list[Found]:
     waiting = list(plugins)
     while waiting:
         placed = {one.name for one in done}
-        ready = next((one for one in waiting if placed.issuperset(earlier[one.name])), None)
-        if ready is None:
+        free = [one for one in waiting if placed.issuperset(earlier[one.name])]
+        if not free:
             raise PluginError(_circle(waiting[0].name, earlier, placed))
+        ready = min(free, key=lambda one: one.manifest is None or "*" not in one.manifest.before)
         waiting.remove(ready)
         done.append(ready)
     return done

@@ -41,7 +41,7 @@ class Response(WerkzeugResponse):
     _status = "200 OK"
     _status_code = 200
     direct_passthrough = False
-    #: Header fields of a response whose header object has not been built.
+    #: Header fields of a prepared response whose header object has not been built.
     _fields: tuple[tuple[str, str], ...] = ()
     #: False where a subclass changes how the response is written, so that the adapters must ask it.
     _plain: ClassVar[bool] = True
@@ -116,16 +116,6 @@ class Response(WerkzeugResponse):
         self._chunks = []
         self._fields = fields
         return self
-
-    def prefill(self, fields: tuple[tuple[str, str], ...]) -> bool:
-        """Add header fields that are known to be clean, if nobody has looked at the headers; say whether that is so.
-
-        Then there were none but ``Content-Type`` and ``Content-Length``, and the response keeps its light form.
-        """
-        if not self._light or self._fields:
-            return False
-        self._fields = fields
-        return True
 
     @property
     def headers(self) -> Headers:

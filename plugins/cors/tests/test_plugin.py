@@ -441,7 +441,7 @@ def test_a_socket_is_opened_for_pages_of_the_same_host_and_of_listed_origins(ori
     assert (sent[0]["type"] == "websocket.accept") is accepted
 
 
-async def handshake(app: Trivet, path: str, origin: str) -> list[Any]:
+async def handshake(app: Trivet, path: str, origin: str, host: str = "localhost") -> list[Any]:
     """Ask for a WebSocket connection; return what was sent."""
     sent: list[Any] = []
 
@@ -460,7 +460,7 @@ async def handshake(app: Trivet, path: str, origin: str) -> list[Any]:
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"host", b"localhost"), (b"origin", origin.encode())],
+        "headers": [(b"host", host.encode()), (b"origin", origin.encode())],
         "server": ("localhost", 80),
         "client": ("127.0.0.1", 5000),
         "subprotocols": [],

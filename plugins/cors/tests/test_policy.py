@@ -11,15 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet_cors import origins as origins_module
-from trivet_cors import policy as policy_module
 from trivet_cors.policy import (
-    PREFLIGHT_VARY,
     SAFELISTED_HEADERS,
     Policy,
     PolicyError,
     PolicyOptions,
     compile_policy,
-    merge_vary,
 )
 
 APP = "https://app.example.com"
@@ -144,7 +141,7 @@ def test_a_pattern_for_a_domain_with_credentials_is_accepted() -> None:
     [
         ({"origins": ["*"], "credentials": True}, 'origins = ["https://app.example.com"]'),
         ({"origins": ["*", APP]}, "write it alone"),
-        ({"origins": ["https://*.com"], "credentials": True}, "everybody can have a name below 'com'"),
+        ({"origins": ["https://*.com"]}, "everybody can have a name below 'com'"),
         ({"timing_origins": ["*", APP]}, "write it alone"),
         ({"timing_origins": ["https://*.example.com"]}, "only literal origins"),
         ({"origins": ["https://app.example.com/"]}, "final slash"),
@@ -189,41 +186,6 @@ def test_a_method_of_its_own_name_keeps_its_case() -> None:
     assert dict(got or ())["Access-Control-Allow-Methods"] == "Purge"
 
 
-@pytest.mark.parametrize(
-    ("existing", "merged"),
-    [
-        (None, "Origin"),
-        ("", "Origin"),
-        ("Cookie", "Cookie, Origin"),
-        ("Cookie,Accept", "Cookie,Accept, Origin"),
-        ("origin", "origin"),
-        ("Cookie, ORIGIN", "Cookie, ORIGIN"),
-        ("*", "*"),
-        ("Cookie, *", "Cookie, *"),
-        ("X-Origin", "X-Origin, Origin"),
-    ],
-)
-def test_vary_is_merged(existing: str | None, merged: str) -> None:
-    assert merge_vary(existing, "Origin") == merged
-
-
-def test_vary_of_a_preflight_is_merged_name_by_name() -> None:
-    assert merge_vary("Cookie, access-control-request-method", PREFLIGHT_VARY) == (
-        "Cookie, access-control-request-method, Origin, Access-Control-Request-Headers"
-    )
-
-
-names = st.from_regex(r"[A-Za-z][A-Za-z-]{0,8}", fullmatch=True)
-
-
-@given(st.lists(names, max_size=4), st.lists(names, min_size=1, max_size=4, unique_by=str.lower))
-def test_a_merged_vary_holds_every_name_and_merging_again_changes_nothing(before: list[str], added: list[str]) -> None:
-    merged = merge_vary(", ".join(before), ", ".join(added))
-    present = {name.strip().lower() for name in merged.split(",")}
-    assert {name.lower() for name in [*before, *added]} == present
-    assert merge_vary(merged, ", ".join(added)) == merged
-
-
 def test_the_browser_of_these_tests_reads_answers_as_the_standard_says(browser: Callable[..., Any]) -> None:
     star = {"access-control-allow-origin": "*", "access-control-allow-credentials": "true"}
     assert browser(APP).shares(star)
@@ -239,7 +201,7 @@ def test_null_with_credentials_is_warned_of() -> None:
     assert not any("warning" in line for line in policy(origins=["null"]).describe())
 
 
-@pytest.mark.parametrize("module", [origins_module, policy_module])
+@pytest.mark.parametrize("module", [origins_module])
 def test_the_examples_in_the_docstrings_hold(module: Any) -> None:
     failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)

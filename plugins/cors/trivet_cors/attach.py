@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import msgspec
+from werkzeug.routing.exceptions import RequestRedirect
 
 from .familiar import translate
-from .policy import Policy, PolicyError, PolicyOptions, compile_policy, nearest_name
+from .policy import KNOWN_METHODS, Policy, PolicyError, PolicyOptions, compile_policy, nearest_name
 
 T = TypeVar("T")
 
@@ -67,7 +69,10 @@ class Policies:
     def __init__(self, app: Any, options: Options) -> None:
         self._app = app
         self._options = options
+        defaults = {one.name: one.default for one in msgspec.structs.fields(Options)}
         given = {name: getattr(options, name) for name in Options.__struct_fields__}
+        # What is not written contradicts nothing.
+        given = {name: value for name, value in given.items() if value is not defaults[name]}
         self._base = {name: value for name, value in translate(given).items() if name in POLICY_FIELDS}
         self.default: Policy = compile_policy(typed(self._base))
         self._named = {name: self._compile(f"policies.{name}", one) for name, one in options.policies.items()}
@@ -76,6 +81,8 @@ class Policies:
             for path, one in _as_table(options.resources).items()
         ]
         self._by_endpoint: dict[str, Policy | None] = {}
+        self._written: dict[int, Policy] = {}
+        self._kept: list[Written] = []
         self._made: dict[Any, Any] = {}
         self.attached: dict[str, Written] = app.extensions.setdefault("cors.blueprints", {})
 
@@ -91,13 +98,36 @@ class Policies:
     def plain(self) -> bool:
         """Tell whether every route has the application's own policy."""
         known = self._by_endpoint.values()
-        return not self._resources and all(one is self.default for one in known)
+        return not self._resources and not self.attached and all(one is self.default for one in known)
 
     def _compile(self, option: str, own: Mapping[str, Any]) -> Policy:
         try:
             return compile_policy(typed({**self._base, **translate(own)}))
         except PolicyError as error:
             raise PolicyError(f"{option}.{error.option}", error.advice) from None
+
+    def decide(self) -> None:
+        """Decide for every route, anew where routes have changed since.
+
+        :raises PolicyError: a policy contradicts itself, or a name is not there.
+        """
+        self._by_endpoint.clear()
+        self._made.clear()
+        self.check_names()
+        for written in self.attached.values():
+            self._read(written)
+        for rule in self._app.url_map.iter_rules():
+            self.of_endpoint(rule.endpoint)
+            self._refuse_lost(rule.endpoint)
+
+    def _refuse_lost(self, endpoint: str) -> None:
+        """Refuse a policy at a method of a view class, where nobody looks for it."""
+        kind = getattr(self._app.view_functions.get(endpoint), "view_class", None)
+        for name in dir(kind) if kind is not None else ():
+            lost = getattr(getattr(kind, name, None), ATTRIBUTE, None)
+            if lost is not None:
+                advice = f"a method, {name}(), has no policy of its own; put the decorator at the class"
+                raise PolicyError("policy", advice, f"{lost.place}: policy")
 
     def check_names(self) -> None:
         """Check that every endpoint, blueprint and policy which the configuration names is there.
@@ -154,10 +184,13 @@ class Policies:
         return "by the option resources" if self._resources else "the application's"
 
     def _read(self, own: Written) -> Policy:
-        """Compile what a decorator says.
+        """Compile what a decorator says, once.
 
         :raises PolicyError: naming the place.
         """
+        known = self._written.get(id(own))
+        if known is not None:
+            return known
         try:
             if own.name is not None:
                 self._find(own.name, "policy")
@@ -167,6 +200,8 @@ class Policies:
                 raise PolicyError("origins", 'nobody is let in; write origins="*" for everybody, or list them')
         except PolicyError as error:
             raise PolicyError(error.option, error.advice, f"{own.place}: {error.option}") from None
+        self._written[id(own)] = policy
+        self._kept.append(own)  # so that no other has its id
         return policy
 
     def _of_blueprints(self, scopes: tuple[str, ...]) -> Policy | None:
@@ -212,7 +247,7 @@ class Policies:
         return self.of_endpoint(rule.endpoint) if rule is not None else None
 
     def _of_lost(self, ctx: Any) -> Policy | None:
-        if ctx.routing_error.code in (308, 405):
+        if ctx.routing_error.code == 405 or isinstance(ctx.routing_error, RequestRedirect):
             rules = self.rules_for(ctx)
             policies = [self.of_endpoint(rule.endpoint) for rule in rules.values()]
             if policies and all(one == policies[0] for one in policies):
@@ -223,17 +258,20 @@ class Policies:
         return self._of_text(ctx.path) if self._resources else self.default
 
     def rules_for(self, ctx: Any) -> dict[str, Any]:
-        """Return the rules of the path of a request, by method; those it is redirected to if it only lacks a slash."""
+        """Return the rules of the path of a request, by method; of the one that routing redirects it to, if it does."""
         rules: dict[str, Any] = self._app.rules_for(ctx, ctx.path)
-        if not rules and getattr(ctx.routing_error, "code", None) == 308:
+        if not rules and ctx.rule is not None and ctx.rule.methods is None:
+            return dict.fromkeys(sorted(KNOWN_METHODS), ctx.rule)  # a rule for all methods there are
+        if not rules and isinstance(ctx.routing_error, RequestRedirect):
             # A browser follows no redirect of a preflight, but one of the request that comes after it.
-            rules = self._app.rules_for(ctx, f"{ctx.path}/")
+            path = unquote(urlsplit(ctx.routing_error.new_url).path)
+            rules = self._app.rules_for(ctx, f"/{path.removeprefix(ctx.request.root_path).lstrip('/')}")
         return rules
 
     def describe(self) -> list[str]:
         """Return lines for people who check an installation."""
         others = sum(one is not self.default for one in self._by_endpoint.values())
-        return [*self.default.describe(), *([f"{others} routes have a policy of their own"] if others else [])]
+        return [*self.default.describe(), *([f"routes with a policy of their own: {others}"] if others else [])]
 
 
 class _Resource(NamedTuple):
@@ -277,7 +315,10 @@ def check_written(options: Mapping[str, Any]) -> None:
         name: value for name, value in options.items() if name not in ("blueprints", "routes", "policies", "resources")
     }
     compile_policy(typed(translate(own)))
-    for written in (options.get("policies") or {}).values():
+    named = options.get("policies") or {}
+    if not isinstance(named, Mapping) or not all(isinstance(one, Mapping) for one in named.values()):
+        raise PolicyError("policies", 'write a table for each, as in {"public": {"origins": "*"}}')
+    for written in named.values():
         compile_policy(typed(translate(written)))
     for path, written in _as_table(options.get("resources")).items():
         _Resource.read(path)

@@ -74,6 +74,8 @@ class CORS:
             _attach(app, Written(None, _checked(given), _place()))
             return
         app.check_open("CORS(app)")
+        if plugin.NAME in app.extensions:
+            raise PolicyError("plugins", "the plugin is set up already; call CORS(app) before setup, not within it")
         check_written(given)
         for name, value in given.items():
             key = f"CORS_{name.upper()}"
@@ -115,9 +117,22 @@ def cors(policy: Any = None, /, **options: Any) -> Any:
     def attach(target: Any) -> Any:
         if isinstance(target, Blueprint):
             _attach(target, written)
-        else:
+            return target
+        if isinstance(target, Trivet):
+            raise PolicyError("policy", "this is an application; write CORS(app, ...)", written.place)
+        other = vars(target).get(ATTRIBUTE) if hasattr(target, "__dict__") else None
+        if other is not None:
+            raise PolicyError(
+                "policy",
+                f"there is one already, written at {other.place}; write one of them, or give another function to each "
+                "endpoint",
+                written.place,
+            )
+        try:
             setattr(target, ATTRIBUTE, written)
             target.requires_plugin = plugin.NAME
+        except AttributeError:
+            raise PolicyError("policy", f"{target!r} cannot carry one; give it to a function", written.place) from None
         return target
 
     return attach
@@ -136,7 +151,7 @@ def _place() -> str:
 
 def _listed(value: Any) -> Any:
     """Return a collection as a tuple; the one rule that stands alone as a tuple of it."""
-    if isinstance(value, (str, Mapping, bool, int, timedelta)) or value is None:
+    if isinstance(value, (str, Mapping, bool, int, float, timedelta)) or value is None:
         return value
     return tuple(value) if isinstance(value, Collection) else (value,)
 

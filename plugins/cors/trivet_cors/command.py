@@ -33,7 +33,12 @@ def make_command(app: Any) -> click.Group:
 
         No view is called. The exit status is 1 if the browser would keep the answer from the page.
         """
-        said = explain(app, url, origin, method, headers)
+        if not all(text.isprintable() for text in (url, origin, method, *headers)):
+            raise click.UsageError("URL, origin, method and headers are one line of printable text each.")
+        try:
+            said = explain(app, url, origin, method, headers)
+        except ValueError as error:
+            raise click.UsageError(f"{url!r} is not a URL: {error}.") from error
         if as_json:
             click.echo(json.dumps(said, indent=2, ensure_ascii=False))
         else:

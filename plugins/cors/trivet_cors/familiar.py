@@ -24,7 +24,7 @@ def translate(options: Mapping[str, Any]) -> dict[str, Any]:
         value = options.get(theirs)
         if value is None:
             continue
-        if own.get(ours) and not value:
+        if own.get(ours) is not None and bool(own[ours]) is not bool(value):
             raise PolicyError(theirs, f"it means the same as {ours!r}, which says otherwise; write one of them")
         own[ours] = value
     for name, why in _FIXED.items():

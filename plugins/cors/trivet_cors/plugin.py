@@ -7,21 +7,22 @@ from typing import Any
 from trivet import ConfigError, Plugin, StashKey, hookimpl, specialised
 
 from .attach import Options, Policies
-from .origins import parse
+from .origins import Origin, parse
 from .policy import (
+    MAX_AGE,
     ORIGIN,
     PREFLIGHT_VARY,
     REQUEST_METHOD,
     REQUEST_PRIVATE,
+    STRANGERS,
     Fields,
     Policy,
     PolicyError,
-    merge_vary,
 )
 
 NAME = "cors"
-#: Set in a context whose preflight has been answered.
-ANSWERED = StashKey[bool]("cors.answered")
+#: The answer to the preflight of a context, unless somebody puts another in its place.
+ANSWERED = StashKey[Any]("cors.answered")
 #: How many answers to preflights are remembered.
 _REMEMBERED = 1024
 _PRIVATE_GRANTED: Fields = (("Access-Control-Allow-Private-Network", "true"),)
@@ -29,6 +30,7 @@ _PRIVATE_GRANTED: Fields = (("Access-Control-Allow-Private-Network", "true"),)
 plugin = Plugin(
     name=NAME,
     summary="Cross-origin resource sharing: which other sites may read answers.",
+    before=("*",),  # outermost: every answer carries the headers, and preflights meet nobody else
     options=Options,
 )
 
@@ -36,6 +38,8 @@ plugin = Plugin(
 def enable(app: Any) -> None:
     """Enable the plugin unless configuration has done so, or has switched it off."""
     found = app.plugins.found.get(NAME)
+    if app.sealing and NAME not in app.extensions and (found is None or not found.enabled):
+        raise PolicyError("plugins", 'setup is going on already; add "cors" to the plugins in the configuration')
     if found is not None:
         if found.enabled or found.why_disabled.startswith("disabled by"):
             return
@@ -48,8 +52,9 @@ def trivet_setup(app: Any, options: Options) -> None:
     """Compile the policies; what is wrong with one is said with the place where it was written."""
     with _placed(app):
         policies = app.extensions[NAME] = Policies(app, options)
-    # Whoever may ask may also change something. "*" trusts nobody: it is for those who identify nobody.
-    app.trusted_origins.trust_for(lambda ctx, origin: _lets_in(policies.of_request(ctx), origin))
+    # Whoever may ask may also change something. "*", and what comes to the same, trusts nobody: it is for those who
+    # identify nobody.
+    app.trusted_origins.trust_for(lambda ctx, origin: _trusts(policies.of_request(ctx), origin))
 
 
 class PolicySetupError(PolicyError, ConfigError):
@@ -72,6 +77,12 @@ def _placed(app: Any) -> Iterator[None]:
 
 def _lets_in(policy: Policy | None, origin: str) -> bool:
     return policy is not None and policy.origins.match(origin) is not None
+
+
+def _trusts(policy: Policy | None, origin: str) -> bool:
+    if policy is None or policy.origins.match(origin) is None:
+        return False
+    return not any(policy.origins.match(stranger) for stranger in STRANGERS)
 
 
 @hookimpl
@@ -107,15 +118,22 @@ def bind_first(route: Any, bridge: Any) -> Callable[[Any], Any] | None:
         return None
     if route.endpoint is None:
         with _placed(route.app):
-            policies.check_names()  # here, because now every plugin has declared its routes
+            policies.decide()  # here, because now every plugin has declared its routes
     if route.automatic or route.endpoint is None:
         return policies.once(_answering)
-    for rule in route.app.url_map.iter_rules(route.endpoint):
-        if rule.websocket:
-            return None if route.app.plugins.found["csrf"].enabled else policies.once(_guarding)
-        if "OPTIONS" in (rule.methods or ()) and not getattr(rule, "provide_automatic_options", False):
-            return policies.once(_answering)
+    rules = list(route.app.url_map.iter_rules(route.endpoint))
+    if any(rule.websocket for rule in rules) and not route.app.plugins.found["csrf"].enabled:
+        return policies.once(_guarding)
+    if any(_answers_options(rule) for rule in rules):
+        return policies.once(_answering)
     return None
+
+
+def _answers_options(rule: Any) -> bool:
+    """Tell whether requests with ``OPTIONS`` reach the view."""
+    if rule.websocket or getattr(rule, "provide_automatic_options", False):
+        return False
+    return rule.methods is None or "OPTIONS" in rule.methods
 
 
 def _answering(policies: Policies) -> Callable[[Any], Any]:
@@ -124,7 +142,8 @@ def _answering(policies: Policies) -> Callable[[Any], Any]:
 
 
 def _guarding(policies: Policies) -> Callable[[Any], Any]:
-    return lambda ctx: _refuse_handshake(policies, ctx)
+    answer = policies.once(_answering)
+    return lambda ctx: _refuse_handshake(policies, ctx) if ctx.rule.websocket else answer(ctx)
 
 
 def _answer_preflight(policies: Policies, remembered: dict[tuple[str, str, str], Fields], ctx: Any) -> Any:
@@ -132,6 +151,8 @@ def _answer_preflight(policies: Policies, remembered: dict[tuple[str, str, str],
     origin, method = ctx.header(ORIGIN), ctx.header(REQUEST_METHOD)
     if origin is None or method is None or ctx.method != "OPTIONS":
         return None
+    if ctx.routing_error is not None and ctx.routing_error.code == 400:
+        return None  # the request itself is malformed, or for a host that is not trusted
     path = ctx.path
     fields = remembered.get((origin, path, method))
     if fields is None:
@@ -141,16 +162,16 @@ def _answer_preflight(policies: Policies, remembered: dict[tuple[str, str, str],
             return None
         granted = _granted(policies, policy, rules, ctx)
         if granted is None:
-            ctx.stash[ANSWERED] = True
-            return _refusal(ctx, policy)
+            response = ctx.stash[ANSWERED] = _refusal(ctx, policy)
+            return response
         fields = granted
         # Bounded, and by names that are written somewhere: nobody can push others out by asking for nonsense.
         if path in ctx.app.exact and method in rules and origin in policy.ready and not policy.private_network:
             if len(remembered) >= _REMEMBERED:
                 remembered.clear()
             remembered[origin, path, method] = fields
-    ctx.stash[ANSWERED] = True
-    return ctx.app.response_class.prepared(204, fields)
+    response = ctx.stash[ANSWERED] = ctx.app.response_class.prepared(204, fields)
+    return response
 
 
 def _granted(policies: Policies, policy: Policy, rules: Mapping[str, Any], ctx: Any) -> Fields | None:
@@ -160,6 +181,9 @@ def _granted(policies: Policies, policy: Policy, rules: Mapping[str, Any], ctx: 
     fields = policy.preflight(ctx.header(ORIGIN), methods)
     if fields is None:
         return None
+    if len(methods) < len(rules):
+        # It remembers leave for header names whatever the method is (Fetch, "CORS-preflight cache").
+        fields = tuple((name, "0" if name == MAX_AGE else value) for name, value in fields)
     private = policy.private_network and ctx.header(REQUEST_PRIVATE) == "true"
     return (*fields, *(_PRIVATE_GRANTED if private else ()), ("Vary", _vary(policy)))
 
@@ -169,8 +193,9 @@ def _vary(policy: Policy) -> str:
 
 
 def _refusal(ctx: Any, policy: Policy) -> Any:
+    ctx.fields = (("Vary", _vary(policy)),)
     text = "This origin is not allowed to ask for this.\n"
-    return ctx.app.response_class(text, status=403, headers={"Vary": _vary(policy)}, mimetype="text/plain")
+    return ctx.app.response_class(text, status=403, mimetype="text/plain")
 
 
 def _refuse_handshake(policies: Policies, ctx: Any) -> Any:
@@ -183,10 +208,17 @@ def _refuse_handshake(policies: Policies, ctx: Any) -> Any:
     if sent is None or policy is None or policy.origins.everyone or _lets_in(policy, sent):
         return None
     origin = parse(sent)
-    if origin is not None and ctx.header("Host") in (str(origin).partition("://")[2], origin.host):
+    if origin is not None and _is_own(ctx, origin):
         return None
     text = "Cross-origin WebSocket handshake refused: this origin is not allowed here.\n"
     return ctx.app.response_class(text, status=403, mimetype="text/plain")
+
+
+def _is_own(ctx: Any, origin: Origin) -> bool:
+    """Compare an origin with the ``Host`` header; behind a proxy that ends TLS, https looks like http."""
+    if origin.scheme not in ("http", "https") or parse(f"{origin.scheme}://{ctx.header('Host')}") != origin:
+        return False
+    return origin.scheme == "https" or ctx.environ.get("wsgi.url_scheme") not in ("https", "wss")
 
 
 # -- what comes last
@@ -230,11 +262,8 @@ def _sharing(policies: Policies, policy: Policy) -> Callable[[Any, Any], Any]:
     ready = policy.ready.get
 
     def share(response: Any, ctx: Any) -> Any:
-        fields = ready(ctx.header("Origin"))
-        if fields is None:
-            fields = policy.answer(ctx.header("Origin"))
-        if not response.prefill(fields):
-            put(response.headers, fields)
+        # Not put on the response itself: a view may return one object to many origins.
+        ctx.fields = ready(ctx.header("Origin")) or policy.answer(ctx.header("Origin"))
         return response
 
     return share
@@ -242,22 +271,18 @@ def _sharing(policies: Policies, policy: Policy) -> Callable[[Any, Any], Any]:
 
 def _share(policies: Policies, policy: Policy | None, response: Any, ctx: Any) -> Any:
     """Complete an answer that may be a preflight's."""
-    if policy is None or ANSWERED in ctx.stash:
+    answered = ctx.stash.get(ANSWERED, None) if ctx.method == "OPTIONS" else None
+    if answered is response and answered is not None:
         return response
     origin, method = ctx.header(ORIGIN), ctx.header(REQUEST_METHOD)
-    fields = policy.answer(origin)
-    if ctx.method == "OPTIONS" and origin is not None and method is not None and not policy.automatic:
-        granted = _granted(policies, policy, policies.rules_for(ctx), ctx)
-        fields = granted if granted is not None else (*fields, ("Vary", _vary(policy)))
-    if fields and not response.prefill(fields):
-        put(response.headers, fields)
+    if ctx.method == "OPTIONS" and origin is not None and method is not None:
+        rules = policies.rules_for(ctx)
+        asked = policies.of_preflight(ctx, rules, method) or policy
+        if asked is not None and (answered is not None or not asked.automatic):
+            granted = _granted(policies, asked, rules, ctx)
+            refused = tuple(one for one in asked.answer(origin) if one[0] != "Vary")
+            ctx.fields = granted if granted is not None else (*refused, ("Vary", _vary(asked)))
+            return response
+    if policy is not None:
+        ctx.fields = policy.answer(origin)
     return response
-
-
-def put(headers: Any, fields: Fields) -> None:
-    """Set header fields in place of those of their names; add to ``Vary``."""
-    for name, value in fields:
-        if name == "Vary":
-            headers[name] = merge_vary(", ".join(headers.getlist(name)), value)
-        else:
-            headers[name] = value

@@ -19,15 +19,16 @@ REQUEST_HEADERS = "Access-Control-Request-Headers"
 REQUEST_PRIVATE = "Access-Control-Request-Private-Network"
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 CREDENTIALS: Fields = (("Access-Control-Allow-Credentials", "true"),)
+MAX_AGE = "Access-Control-Max-Age"
 PREFLIGHT_VARY = f"{ORIGIN}, {REQUEST_METHOD}, {REQUEST_HEADERS}"
 
 # Fetch, "CORS-safelisted request-header": allowed with short plain values anyway, so with any value here.
 SAFELISTED_HEADERS = ("Accept", "Accept-Language", "Content-Language", "Content-Type", "Range")
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
-_KNOWN_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY"})
+KNOWN_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY"})
 # Names under .invalid belong to nobody (RFC 6761 §6.4): a pattern that accepts these accepts everyone.
-_STRANGERS = ("https://stranger.invalid", "http://stranger.invalid", "https://a-b.c9.stranger.invalid:4711")
+STRANGERS = ("https://stranger.invalid", "http://stranger.invalid", "https://a-b.c9.stranger.invalid:4711")
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
@@ -74,7 +75,7 @@ class PolicyOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     :ivar automatic_options: whether preflights are answered here, or passed on to the view for ``OPTIONS``.
     """
 
-    origins: str | tuple[Any, ...] = ()
+    origins: Any = ()
     methods: str | tuple[str, ...] = ()
     allow_headers: str | tuple[str, ...] = ()
     expose_headers: str | tuple[str, ...] = ()
@@ -197,13 +198,13 @@ def _max_age(age: int | timedelta | None) -> Fields:
     seconds = int(age.total_seconds()) if isinstance(age, timedelta) else age
     if seconds < 0:
         raise PolicyError("max_age", f"a browser cannot remember anything for {age}; write 0 or more")
-    return (("Access-Control-Max-Age", str(seconds)),)
+    return ((MAX_AGE, str(seconds)),)
 
 
-def _split(entries: str | tuple[Any, ...]) -> tuple[Any, ...]:
+def _split(entries: Any) -> tuple[Any, ...]:
     """Split a string of several entries, as an environment variable holds them; none of them has a comma."""
     if not isinstance(entries, str):
-        return entries
+        return tuple(entries) if isinstance(entries, (tuple, list, set, frozenset)) else (entries,)
     return tuple(part for part in map(str.strip, entries.split(",")) if part)
 
 
@@ -230,6 +231,13 @@ def _timing_origin(text: str) -> str:
 
 
 def _refuse_contradictions(options: PolicyOptions, origins: Origins, headers: Mapping[str, tuple[str, ...]]) -> None:
+    for parent in origins.parents:
+        if "." not in parent.host and parent.host != "localhost":
+            raise PolicyError(
+                "origins",
+                f"everybody can have a name below {parent.host!r}; name the domain, as in "
+                '"https://*.example.com", or write "*" if everybody is meant',
+            )
     if not options.credentials:
         return
     if origins.everyone:
@@ -239,18 +247,11 @@ def _refuse_contradictions(options: PolicyOptions, origins: Origins, headers: Ma
             'origins = ["https://app.example.com"], or set credentials = false',
         )
     for pattern in origins.patterns:
-        if any(pattern.fullmatch(stranger) for stranger in _STRANGERS):
+        if any(pattern.fullmatch(stranger) for stranger in STRANGERS):
             raise PolicyError(
                 "origins",
                 f"the pattern {pattern.pattern!r} matches origins of strangers, so with credentials every "
                 r'site could act as your users; name the domain, as in re.compile(r"https://[a-z]+\.example\.com")',
-            )
-    for parent in origins.parents:
-        if "." not in parent.host and parent.host != "localhost":
-            raise PolicyError(
-                "origins",
-                f"everybody can have a name below {parent.host!r}, so with credentials every site could act as your "
-                'users; name the domain, as in "https://*.example.com"',
             )
     for name, listed in headers.items():
         if "*" in listed:
@@ -274,24 +275,6 @@ def _method(name: str) -> str:
         raise PolicyError("methods", 'leave out "*"; without methods, all that a path really has are allowed')
     if not _TOKEN.fullmatch(name):
         raise PolicyError("methods", f"{name!r} is not a method; write one name a string")
-    if name not in _KNOWN_METHODS and name.upper() in _KNOWN_METHODS:
+    if name not in KNOWN_METHODS and name.upper() in KNOWN_METHODS:
         raise PolicyError("methods", f"{name!r} is not {name.upper()!r}, case counts; write {name.upper()!r}")
     return name
-
-
-def merge_vary(existing: str | None, names: str) -> str:
-    """Add names to the value of a ``Vary`` header, each once, keeping what is there (RFC 9110 §12.5.5).
-
-    >>> merge_vary("Cookie, origin", "Origin")
-    'Cookie, origin'
-    >>> merge_vary("*", "Origin")
-    '*'
-    """
-    if not existing:
-        return names
-    present = [name.strip() for name in existing.split(",")]
-    if "*" in present:
-        return existing
-    folded = {name.lower() for name in present}
-    missing = [name for name in names.split(", ") if name.lower() not in folded]
-    return ", ".join([existing, *missing])
