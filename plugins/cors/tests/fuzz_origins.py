@@ -1,4 +1,4 @@
-"""Fuzz the reading of origins and the answers made of it: ``python plugins/cors/tests/fuzz_origins.py [corpus]``.
+"""Fuzz the reading of origins, and the answers made of it: ``python fuzz_origins.py [corpus]``.
 
 By Atheris where it is installed, whose options may follow; without it by random changes to known inputs, for
 ``--seconds``. A corpus is a folder with an input in each file; what fails is added to it.
