@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from trivet import Blueprint, Response, SealedError, Trivet, abort, hookimpl, session, websocket
+from trivet.cli import debugger
 from trivet_cors import CORS, PolicyError, plugin
 
 APP = "https://app.example.com"
@@ -307,6 +308,20 @@ def test_an_error_of_an_async_view_carries_the_headers(serve: Serve) -> None:
         raise LookupError
 
     status, headers = serve(app, "GET", "/broken", ORIGIN)
+    assert (status, headers["access-control-allow-origin"], headers["vary"]) == (500, APP, "Origin")
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_the_page_of_the_debugger_carries_the_headers(serve: Serve, accept: str) -> None:
+    app = bare()
+    CORS(app, origins=[APP])
+
+    @app.route("/broken")
+    def broken() -> str:
+        raise LookupError
+
+    debugger.install(app, "localhost", with_console=True)
+    status, headers = serve(app, "GET", "/broken", {**ORIGIN, "Accept": accept})
     assert (status, headers["access-control-allow-origin"], headers["vary"]) == (500, APP, "Origin")
 
 
