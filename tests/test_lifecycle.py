@@ -480,10 +480,10 @@ def test_a_wrapper_around_a_bound_one_sees_its_work_and_one_within_does_not(ask:
     seen: list[tuple[str, str | None]] = []
 
     class Look:
-        def __init__(self, name: str, **order: bool) -> None:
+        def __init__(self, name: str, **order: Any) -> None:
             self.name = name
 
-            @hookimpl(wrapper=True, **order)
+            @hookimpl(None, wrapper=True, **order)
             def look(ctx: Any) -> Any:
                 response = yield
                 seen.append((name, response.headers.get("X-Stamp")))
