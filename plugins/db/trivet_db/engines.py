@@ -5,19 +5,32 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy import pool
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.ext.asyncio import AsyncEngine, async_engine_from_config
 
 from .errors import DatabaseConfigError
 from .options import EngineSettings, unknown_bind
-from .urls import check_dialect, for_async, for_sync, in_folder, is_in_memory, read_url
+from .urls import check_dialect, complete, for_async, for_sync, is_in_memory, read_url, without_secrets
 
 #: Told of every engine that is made: ``(bind_key, engine)``; of an asynchronous one its synchronous half.
 Told = Callable[[str | None, Engine], None]
+
+
+class Double(Protocol):
+    """What makes the engines in a test."""
+
+    def make(self, key: str | None) -> Engine:
+        """Make a plain engine."""
+
+    def on_loop(self, key: str | None) -> AsyncEngine:
+        """Return an asynchronous engine that any event loop can use."""
+
+    def made(self) -> Iterator[tuple[str | None, Engine]]:
+        """Return the engines that exist."""
 
 
 class Engines(Mapping[str | None, Engine]):
@@ -38,9 +51,8 @@ class Engines(Mapping[str | None, Engine]):
         self._lock = threading.RLock()
         self._made: dict[str | None, Engine] = {}
         self._async: weakref.WeakKeyDictionary[Any, dict[str | None, AsyncEngine]] = weakref.WeakKeyDictionary()
-        #: Connections that stand in for engines in a test, by bind key; and those for asynchronous sessions.
-        self.replaced: dict[str | None, Any] = {}
-        self.replaced_on_loop: dict[str | None, Any] = {}
+        #: In a test, what makes the engines instead; see :mod:`trivet_db.testing`.
+        self.double: Double | None = None
         os.register_at_fork(after_in_child=_forgetting(weakref.ref(self)))
 
     def __getitem__(self, key: str | None) -> Engine:
@@ -49,8 +61,11 @@ class Engines(Mapping[str | None, Engine]):
             with self._lock:
                 engine = self._made.get(key)
                 if engine is None:
-                    engine = self._made[key] = self._make(key)
+                    engine = self._made[key] = (self.double or self).make(key)
         return engine
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.settings  # without making one
 
     def __iter__(self) -> Iterator[str | None]:
         return iter(self.settings)
@@ -63,11 +78,13 @@ class Engines(Mapping[str | None, Engine]):
 
         :raises MissingDriverError: no driver for asynchronous use is installed.
         """
+        if self.double is not None:
+            return self.double.on_loop(key)
         loop = asyncio.get_running_loop()
         with self._lock:
             made = self._async.setdefault(loop, {})
             if key not in made:
-                made[key] = self._make_async(key)
+                made[key] = self.make_async(key)
             return made[key]
 
     @property
@@ -77,44 +94,55 @@ class Engines(Mapping[str | None, Engine]):
 
     def made(self) -> Iterator[tuple[str | None, Engine]]:
         """Return the engines that exist, for those who look at pools; asynchronous ones by their synchronous half."""
+        if self.double is not None:
+            yield from self.double.made()
+            return
         yield from list(self._made.items())
         for engines in list(self._async.values()):
             for key, engine in list(engines.items()):
                 yield key, engine.sync_engine
 
-    def _prepare(self, key: str | None, choose: Callable[[Any, str], Any]) -> tuple[Any, dict[str, Any]]:
-        if key not in self.settings:
-            raise unknown_bind(key, self.settings)
-        written = self.settings[key]
-        url = choose(read_url(written.url, written.place), written.place)
-        check_dialect(url, written.place)
-        return in_folder(url, self._folder), _with_defaults(url, written.arguments)
+    def take(self) -> dict[str | None, Engine]:
+        """Take the plain engines that there are out, as they are; the next use makes new ones."""
+        with self._lock:
+            made, self._made = self._made, {}
+        return made
 
-    def _make(self, key: str | None) -> Engine:
-        url, arguments = self._prepare(key, for_sync)
-        place = self.settings[key].place
-        try:
-            engine = sa.create_engine(url, **arguments)
-        except (TypeError, sa.exc.ArgumentError) as error:
-            raise DatabaseConfigError(f"The engine of {place} cannot be made: {_without(error, url)}") from None
+    def put(self, key: str | None, engine: Engine) -> None:
+        """Put a plain engine in."""
+        with self._lock:
+            self._made[key] = engine
+
+    def make(self, key: str | None) -> Engine:
+        """Make a plain engine, without keeping it."""
+        engine: Engine = self._create(key, for_sync, sa.engine_from_config)
         self._told(key, engine)
         return engine
 
-    def _make_async(self, key: str | None) -> AsyncEngine:
-        from sqlalchemy.ext.asyncio import create_async_engine
-
-        url, arguments = self._prepare(key, for_async)
-        place = self.settings[key].place
-        try:
-            engine = create_async_engine(url, **arguments)
-        except (TypeError, sa.exc.ArgumentError) as error:
-            raise DatabaseConfigError(f"The engine of {place} cannot be made: {_without(error, url)}") from None
+    def make_async(self, key: str | None) -> AsyncEngine:
+        """Make an asynchronous engine, without keeping it."""
+        engine: AsyncEngine = self._create(key, for_async, async_engine_from_config)
+        sa.event.listen(engine.sync_engine, "do_connect", _connect)
         self._told(key, engine.sync_engine)
         return engine
+
+    def _create(self, key: str | None, choose: Callable[[URL, str], URL], create: Callable[..., Any]) -> Any:
+        if key not in self.settings:
+            raise unknown_bind(key, self.settings)
+        written, _, place = self.settings[key]
+        url = choose(read_url(written, place), place)
+        check_dialect(url, place)
+        try:
+            arguments = _with_defaults(url, self.settings[key].arguments)
+            return create({**arguments, "url": complete(url, self._folder)}, prefix="")
+        except (TypeError, ValueError, AttributeError, sa.exc.ArgumentError) as error:
+            said = without_secrets(str(error), url)
+            raise DatabaseConfigError(f"The engine of {place} cannot be made: {said}") from None
 
     def forget(self) -> None:
         """Drop all engines without closing their connections, which another process still uses."""
         self._lock = threading.RLock()  # the parent's may be held by a thread that this process does not have
+        self.double = None  # its connection is the parent's, too
         made, self._made = self._made, {}
         self._async, old = weakref.WeakKeyDictionary(), self._async
         for engine in [*made.values(), *(one.sync_engine for engines in old.values() for one in engines.values())]:
@@ -122,9 +150,7 @@ class Engines(Mapping[str | None, Engine]):
 
     def dispose(self) -> None:
         """Close what is idle, and drop all synchronous engines; the next use makes new ones."""
-        with self._lock:
-            made, self._made = self._made, {}
-        for engine in made.values():
+        for engine in self.take().values():
             engine.dispose()
 
     async def dispose_on_loop(self) -> None:
@@ -144,25 +170,31 @@ def _forgetting(reference: "weakref.ref[Engines]") -> Callable[[], None]:
     return forget
 
 
-def _with_defaults(url: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _connect(dialect: Any, record: Any, args: Any, kwargs: Any) -> Any:
+    """Connect, and make what asyncpg says an error of SQLAlchemy's, as it is with every other driver."""
+    try:
+        return dialect.connect(*args, **kwargs)
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] != "asyncpg":
+            raise
+        raise dialect.loaded_dbapi.OperationalError(f"{type(error).__name__}: {error}") from error
+
+
+def _with_defaults(url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Add what each kind of database needs to be used from threads and through idle times."""
     chosen = dict(arguments)
+    if isinstance(chosen.get("poolclass"), str):  # in a file there are only names
+        chosen["poolclass"] = getattr(pool, chosen["poolclass"])
     dialect = url.get_backend_name()
     if dialect == "sqlite":
         if is_in_memory(url):
             # One connection for all threads: each connection to memory would be a database of its own.
-            chosen.setdefault("poolclass", StaticPool)
+            chosen.setdefault("poolclass", pool.StaticPool)
             chosen["connect_args"] = {"check_same_thread": False, **chosen.get("connect_args", {})}
         return chosen
-    if chosen.get("poolclass") not in (NullPool, StaticPool):
+    if chosen.get("poolclass") not in (pool.NullPool, pool.StaticPool):
         # A connection that the server or the network has dropped meanwhile is noticed before it is used.
         chosen.setdefault("pool_pre_ping", True)
         if dialect in ("mysql", "mariadb"):
             chosen.setdefault("pool_recycle", 7200)  # below the eight hours after which a server drops it
     return chosen
-
-
-def _without(error: Exception, url: Any) -> str:
-    """Return what an error says, but for the password."""
-    text = str(error)
-    return text.replace(url.password, "***") if url.password else text

@@ -1,5 +1,7 @@
 """What can go wrong with a database's configuration, said without its credentials."""
 
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError, UnboundExecutionError
+
 from trivet import ConfigError
 
 
@@ -11,7 +13,7 @@ class MissingDriverError(DatabaseConfigError):
     """The package that talks to a database is not installed; the message has the line that installs it."""
 
 
-class UnknownBindError(DatabaseConfigError, KeyError):
+class UnknownBindError(DatabaseConfigError, UnboundExecutionError, KeyError):
     """A bind key that is in no configuration; the message has the nearest one."""
 
     def __str__(self) -> str:
@@ -20,3 +22,15 @@ class UnknownBindError(DatabaseConfigError, KeyError):
 
 class PageError(ValueError):
     """A page number, a page size or a cursor that is none."""
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether an error is that of a database which cannot be reached, has gone away or has no connection left."""
+    if isinstance(error, TimeoutError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    # Drivers have no class in common for it, but what fails without a statement has mostly failed to connect.
+    return error.connection_invalidated or (
+        error.statement is None and (isinstance(error, (InterfaceError, OperationalError)) or type(error) is DBAPIError)
+    )

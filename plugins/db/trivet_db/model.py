@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy import orm
+from sqlalchemy.sql import visitors
 
-_WORD = re.compile(r"((?<=[a-z0-9])[A-Z]|(?!^)[A-Z](?=[a-z]))")
+#: Where a word begins: at a capital after a small letter or digit, and at one that a small letter follows.
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])")
 
 
 def snake_case(name: str) -> str:
@@ -16,30 +18,7 @@ def snake_case(name: str) -> str:
     >>> snake_case("HTTPRequestLog")
     'http_request_log'
     """
-    return _WORD.sub(r"_\1", name).lower()
-
-
-class Naming:
-    """Gives a class that is to be mapped the name of its table, unless it says one."""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        if _needs_name(cls):
-            cls.__tablename__ = snake_case(cls.__name__)  # type: ignore[attr-defined]
-        super().__init_subclass__(**kwargs)
-
-
-class Binding:
-    """Gives a class with a ``__bind_key__`` the metadata of that bind."""
-
-    #: Metadata by bind key, filled as keys are met.
-    __metadatas__: ClassVar["Metadatas"]
-    __bind_key__: ClassVar[str | None] = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        own = cls.__dict__
-        if "metadata" not in own and "__table__" not in own and "__bind_key__" in own:
-            cls.metadata = cls.__metadatas__.get_or_make(cls.__bind_key__)  # type: ignore[attr-defined]
-        super().__init_subclass__(**kwargs)
+    return _WORD.sub("_", name).lower().lstrip("_")
 
 
 class QueryProperty:
@@ -71,10 +50,14 @@ class Model:
 
 
 class Metadatas(Mapping[str | None, sa.MetaData]):
-    """Metadata by bind key; ``None`` is the default one's."""
+    """Metadata by bind key; ``None`` is the default one's.
+
+    Other bases than ``db.Model`` are made known by ``db.metadatas["audit"] = AuditBase.metadata``.
+    """
 
     def __init__(self, default: sa.MetaData) -> None:
-        self._made: dict[str | None, sa.MetaData] = {None: default}
+        self._made: dict[str | None, sa.MetaData] = {}
+        self[None] = default
 
     def __getitem__(self, key: str | None) -> sa.MetaData:
         return self._made[key]
@@ -96,59 +79,133 @@ class Metadatas(Mapping[str | None, sa.MetaData]):
         return self._made[key]
 
 
-def _needs_name(cls: type[Any]) -> bool:
+# -- metadata by bind key
+
+
+def set_metadata(cls: type[Any]) -> None:
+    """Give a class that is to be mapped the metadata of its ``__bind_key__``, unless it or a parent says which."""
+    if "metadata" in cls.__dict__ or "__table__" in cls.__dict__:
+        return
+    for one in cls.__mro__:
+        own = one.__dict__
+        if "__bind_key__" in own:
+            wanted = cls.__metadatas__.get_or_make(own["__bind_key__"])
+            if wanted is not getattr(cls, "metadata", None):
+                cls.metadata = wanted
+            return
+        if own.get("metadata", cls.__metadatas__[None]) is not cls.__metadatas__[None]:
+            return  # a parent's, and not that of the base of all
+
+
+class Binding:
+    """Does that for classes below a ``DeclarativeBase``."""
+
+    #: Metadata by bind key, filled as keys are met.
+    __metadatas__: ClassVar[Metadatas]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        set_metadata(cls)
+        super().__init_subclass__(**kwargs)
+
+
+class BindMetaMixin(type):
+    """Does that in the metaclass of a base that :func:`sqlalchemy.orm.declarative_base` makes."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **kwargs: Any) -> None:
+        if hasattr(cls, "__metadatas__"):
+            set_metadata(cls)
+        super().__init__(name, bases, body, **kwargs)
+
+
+# -- names of tables
+
+
+def set_name(cls: type[Any]) -> None:
+    """Give a class that is to be mapped the name of its table, unless it says one.
+
+    :func:`make_table` takes it back if there is to be no table.
+    """
     own = cls.__dict__
-    if orm.DeclarativeBase in cls.__bases__ or own.get("__abstract__", False):
-        return False  # a base, which has no table
-    if "__tablename__" in own or "__table__" in own:
-        return False
-    for base in cls.__mro__[1:]:
-        if isinstance(base.__dict__.get("__tablename__"), orm.declared_attr):
-            return False
-        if "__table__" in base.__dict__ or "__mapper__" in base.__dict__:
-            # A class below a mapped one has a table of its own only if it has a key of its own.
-            return _has_own_key(cls, base)
-        if "__tablename__" in base.__dict__ and "__abstract__" not in base.__dict__:
-            return False
-    return True
+    if own.get("__abstract__", False) or orm.DeclarativeBase in cls.__bases__:
+        return
+    if orm.DeclarativeBaseNoMeta in cls.__bases__ or "__tablename__" in own:
+        return
+    for one in cls.__mro__[1:]:
+        said = one.__dict__.get("__tablename__")
+        if said is not None:
+            # A mixin's name is meant for whoever mixes it in; a mapped parent's is its own.
+            if isinstance(said, orm.declared_attr) or "__mapper__" not in one.__dict__:
+                return
+            break
+    cls.__tablename__ = snake_case(cls.__name__)
 
 
-def _has_own_key(cls: type[Any], parent: type[Any]) -> bool:
-    for base in cls.__mro__[: cls.__mro__.index(parent)]:
-        for name, value in base.__dict__.items():
-            found = value.fget(cls) if isinstance(value, orm.declared_attr) and not name.startswith("__") else value
-            column = getattr(found, "column", found)
-            if isinstance(column, sa.Column) and column.primary_key:
-                return True
-    return False
+def make_table(cls: type[Any], *args: Any, **kwargs: Any) -> sa.Table | None:
+    """Make a class's table; None for a class without a key below one that has a table, which it then shares."""
+    schema = kwargs.get("schema")
+    name = args[0] if schema is None else f"{schema}.{args[0]}"
+    has_key = any(
+        isinstance(one, sa.PrimaryKeyConstraint) or (isinstance(one, sa.Column) and one.primary_key) for one in args
+    )
+    has_parent = any(one.__dict__.get("__table__") is not None for one in cls.__mro__[1:])
+    if has_key or not has_parent or name in cls.metadata.tables:  # a table that was read from the database has its key
+        return sa.Table(*args, **kwargs)
+    if "__tablename__" in cls.__dict__:
+        del cls.__tablename__
+    return None
+
+
+def _share_table(cls: type[Any]) -> None:
+    if cls.__dict__.get("__table__", cls) is None:
+        del cls.__table__
+
+
+class Naming:
+    """Names tables for classes below a ``DeclarativeBase``."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        set_name(cls)
+        super().__init_subclass__(**kwargs)
+        _share_table(cls)
+
+    __table_cls__ = classmethod(make_table)
+
+
+class NameMetaMixin(type):
+    """Names tables in the metaclass of a base that :func:`sqlalchemy.orm.declarative_base` makes."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **kwargs: Any) -> None:
+        if any(isinstance(one, orm.DeclarativeMeta) for one in bases):
+            set_name(cls)
+        super().__init__(name, bases, body, **kwargs)
+        _share_table(cls)
+
+    __table_cls__ = make_table
+
+
+class DefaultMeta(BindMetaMixin, NameMetaMixin, orm.DeclarativeMeta):
+    """The metaclass for ``declarative_base(cls=Model, metaclass=DefaultMeta)``: names tables, knows bind keys."""
+
+
+class NamelessMeta(BindMetaMixin, orm.DeclarativeMeta):
+    """The same, but that every model has to say the name of its table."""
+
+
+# -- bind keys of statements
 
 
 def bind_key_of(mapper: Any, clause: Any) -> str | None:
-    """Return the bind key that a model or a statement belongs to."""
+    """Return the bind key that a model or a statement belongs to: that of its table's metadata."""
     if mapper is not None:
-        key = getattr(mapper.class_, "__bind_key__", None)
-        if key is not None:
-            return str(key)
-        clause = mapper.persist_selectable
-    return _of_clause(clause)
-
-
-def _of_clause(clause: Any) -> str | None:
-    table = clause.table if isinstance(getattr(clause, "table", None), sa.Table) else clause
-    if isinstance(table, sa.Join):
-        table = table.left
-        while isinstance(table, sa.Join):
-            table = table.left
-    if isinstance(table, sa.Table):
-        return _of_table(table)
-    froms = getattr(clause, "get_final_froms", None)
-    for one in froms() if froms is not None else ():
-        key = _of_clause(one)
-        if key is not None:
-            return key
-    if isinstance(clause, (sa.UpdateBase, sa.Insert)) and isinstance(clause.table, sa.Table):
-        return _of_table(clause.table)
-    return None
+        clause = mapper.local_table
+    if isinstance(clause, sa.UpdateBase):
+        clause = clause.table
+    if isinstance(clause, sa.Table):
+        return _of_table(clause)
+    if clause is None or isinstance(clause, sa.TextClause):
+        return None
+    tables = (one for one in visitors.iterate(clause) if isinstance(one, sa.Table))
+    return next((key for table in tables if (key := _of_table(table)) is not None), None)
 
 
 def _of_table(table: sa.Table) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
+from sqlalchemy.engine import URL
 
 from trivet import Secret
 
@@ -20,8 +21,9 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
         name of an SQLite file starts from the application's instance folder. ``SQLALCHEMY_DATABASE_URI``.
     :ivar binds: more databases by bind key: a URL, or a table with ``url`` and arguments of
         :func:`sqlalchemy.create_engine`. ``SQLALCHEMY_BINDS``.
-    :ivar engine: arguments of :func:`sqlalchemy.create_engine` for every database. ``SQLALCHEMY_ENGINE_OPTIONS``.
-    :ivar echo: log every statement; ``"debug"``: and results. ``SQLALCHEMY_ECHO``.
+    :ivar engine: arguments of :func:`sqlalchemy.create_engine` for every database; a ``poolclass`` by its name.
+        ``SQLALCHEMY_ENGINE_OPTIONS`` are for the default database only.
+    :ivar echo: log every statement, and what connection pools do; ``"debug"``: and results. ``SQLALCHEMY_ECHO``.
     :ivar commit: ``"on-success"`` commits a request's sessions before an answer below 400 is sent; ``"never"`` leaves
         it to the views.
     :ivar record_queries: keep a request's statements for :func:`trivet_db.get_recorded_queries`.
@@ -49,6 +51,10 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     models: tuple[str, ...] | str = ()
     migrations: str = "migrations"
 
+    def __repr__(self) -> str:
+        """Leave out what may hold a password."""
+        return f"<Options of {', '.join(['url', *self.binds] if self.url else self.binds) or 'no database'}>"
+
 
 class EngineSettings(NamedTuple):
     """How one engine is made.
@@ -60,19 +66,36 @@ class EngineSettings(NamedTuple):
     arguments: dict[str, Any]
     place: str
 
+    def __repr__(self) -> str:
+        """Leave out what may hold a password."""
+        return f"<EngineSettings of {self.place}>"
+
 
 #: Settings of Flask-SQLAlchemy that mean an option here.
 FAMILIAR = {
     "SQLALCHEMY_DATABASE_URI": "url",
     "SQLALCHEMY_BINDS": "binds",
-    "SQLALCHEMY_ENGINE_OPTIONS": "engine",
     "SQLALCHEMY_ECHO": "echo",
     "SQLALCHEMY_RECORD_QUERIES": "record_queries",
 }
+#: Those of the default engine, for which there is no option: ``[db] engine`` is for every engine.
+DEFAULT_ENGINE = "SQLALCHEMY_ENGINE_OPTIONS"
 
 
-def merge_familiar(options: Options, config: Mapping[str, Any]) -> tuple[Options, dict[str, str]]:
-    """Add the settings with Flask-SQLAlchemy's names; return the options, and where those were written.
+class Merged(NamedTuple):
+    """The options, with the settings that Flask-SQLAlchemy documents.
+
+    :ivar places: where options were written that have other names.
+    :ivar default_engine: arguments of the default engine alone; a ``url`` may be among them.
+    """
+
+    options: Options
+    places: dict[str, str]
+    default_engine: dict[str, Any]
+
+
+def merge_familiar(options: Options, config: Mapping[str, Any]) -> Merged:
+    """Add the settings with Flask-SQLAlchemy's names.
 
     :raises DatabaseConfigError: an option is given under both names, and differently.
     """
@@ -90,31 +113,54 @@ def merge_familiar(options: Options, config: Mapping[str, Any]) -> tuple[Options
             )
         changed[option] = Secret(value) if option == "url" and isinstance(value, str) else value
         places[option] = f"app.config[{name!r}]"
-    return msgspec.structs.replace(options, **changed), places
+    own = config.get(DEFAULT_ENGINE) or {}
+    for name, value in (("SQLALCHEMY_BINDS", changed.get("binds", {})), (DEFAULT_ENGINE, own)):
+        if not isinstance(value, Mapping):
+            raise DatabaseConfigError(f"app.config[{name!r}]: a table is wanted, not a {type(value).__name__}.")
+    return Merged(msgspec.structs.replace(options, **changed), places, dict(own))
 
 
-def engines_of(options: Options, places: Mapping[str, str]) -> dict[str | None, EngineSettings]:
+def engines_of(merged: Merged, places: Mapping[str, str], below: Mapping[str, Any]) -> dict[str | None, EngineSettings]:
     """Return how every engine is made, by bind key; ``None`` is the default one.
 
+    :param places: where options were written.
+    :param below: arguments for every engine where the configuration says nothing else.
     :raises DatabaseConfigError: there is neither a URL nor a bind, or a bind has no URL.
     """
-    common = {**options.engine, **({"echo": options.echo} if options.echo else {})}
-    found: dict[str | None, EngineSettings] = {}
+    options = merged.options
+    echo = {"echo": options.echo, "echo_pool": options.echo} if options.echo else {}
+    common = {**echo, **below, **options.engine}
+    where = places.get("binds", "[db] binds")
+    binds = {key: _arguments(one, f"{where}, {key!r}") for key, one in options.binds.items()}
+    # Flask-SQLAlchemy's binds may have a key None: the default engine.
+    default, place = {**binds.pop(None, {}), **merged.default_engine}, f"{where}, None"  # type: ignore[call-overload]
     if options.url is not None:
-        found[None] = EngineSettings(options.url, common, places.get("url", "[db] url"))
-    for key, written in options.binds.items():
-        place = f"{places.get('binds', '[db] binds')}, {key!r}"  # Flask-SQLAlchemy's may be None: the default one
-        arguments = dict(written) if isinstance(written, Mapping) else {"url": written}
-        url = arguments.pop("url", None)
-        if url is None:
-            raise DatabaseConfigError(f"{place}: a bind needs a 'url'.")
-        found[key] = EngineSettings(url, {**common, **arguments}, place)
+        default, place = {**default, "url": options.url}, places.get("url", "[db] url")
+    elif merged.default_engine.get("url") is not None:
+        place = f"app.config[{DEFAULT_ENGINE!r}]"
+    found: dict[str | None, EngineSettings] = {}
+    if default.get("url") is not None:
+        found[None] = _settings({**common, **default}, place)
+    for key, written in binds.items():
+        found[key] = _settings({**common, **written}, f"{where}, {key!r}")
     if not found:
         raise DatabaseConfigError(
             "The plugin 'db' has no database: set [db] url in the configuration file, as in "
             'url = "sqlite:///app.db", or app.config["SQLALCHEMY_DATABASE_URI"].'
         )
     return found
+
+
+def _arguments(written: Any, place: str) -> dict[str, Any]:
+    if isinstance(written, (str, URL)):
+        return {"url": written}
+    if isinstance(written, Mapping) and written.get("url") is not None:
+        return dict(written)
+    raise DatabaseConfigError(f"{place}: a bind is a URL, or a table with a 'url'.")
+
+
+def _settings(arguments: dict[str, Any], place: str) -> EngineSettings:
+    return EngineSettings(arguments.pop("url"), arguments, place)
 
 
 def unknown_bind(key: str | None, known: Mapping[str | None, Any]) -> UnknownBindError:

@@ -1,12 +1,11 @@
 """Pages of a result: by number, with or without a count, and by key, which stays quick however far one goes."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from math import ceil
+from math import ceil, isfinite
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -15,10 +14,12 @@ import sqlalchemy as sa
 from .errors import PageError
 
 T = TypeVar("T")
-#: Returns the rows from ``offset`` on, at most ``limit``.
-Fetch = Callable[[int, int], Sequence[T]]
+#: Returns the page of a number: ``(page, error_out, total)``; it is not counted again if the total is known.
+Again = Callable[[int, bool, int | None], "Pagination[T]"]
 #: The largest number that every database takes for an offset.
 _LARGEST = 2**63 - 1
+#: Digits before or after the point that every database takes.
+_DIGITS = 60
 
 
 class Pagination(Generic[T]):
@@ -38,7 +39,7 @@ class Pagination(Generic[T]):
         max_per_page: int | None,
         items: Sequence[T],
         total: int | None,
-        again: "Callable[[int], Pagination[T]]",
+        again: "Again[T]",
         more: bool | None = None,
     ) -> None:
         self.page = page
@@ -49,7 +50,7 @@ class Pagination(Generic[T]):
         self._again = again
         self._more = more
 
-    def ask_by(self, again: "Callable[[int], Pagination[T]]") -> None:
+    def ask_by(self, again: "Again[T]") -> None:
         """Set what returns the page of a number."""
         self._again = again
 
@@ -76,7 +77,7 @@ class Pagination(Generic[T]):
     @property
     def has_next(self) -> bool:
         """Whether this is not the last page."""
-        return self._more if self._more is not None else self.page < self.pages
+        return self.page < self.pages if self._more is None or self.total is not None else self._more
 
     @property
     def prev_num(self) -> int | None:
@@ -89,12 +90,18 @@ class Pagination(Generic[T]):
         return self.page + 1 if self.has_next else None
 
     def prev(self, *, error_out: bool = False) -> "Pagination[T]":
-        """Return the previous page; ``error_out`` is as for :func:`paginate`, and changes nothing before the first."""
-        return self._again(max(self.page - 1, 1))
+        """Return the previous page, with the total that is known here.
+
+        :param error_out: answer 404 if there is none; otherwise that page is the first one again.
+        """
+        return self._again(self.page - 1, error_out, self.total)
 
     def next(self, *, error_out: bool = False) -> "Pagination[T]":
-        """Return the next page, which may be empty."""
-        return self._again(self.page + 1)
+        """Return the next page, with the total that is known here.
+
+        :param error_out: answer 404 if there is none; otherwise that page is empty.
+        """
+        return self._again(self.page + 1, error_out, self.total)
 
     def iter_pages(
         self, *, left_edge: int = 2, left_current: int = 2, right_current: int = 4, right_edge: int = 2
@@ -127,7 +134,7 @@ def number(value: Any, default: int, what: str) -> int:
         return default
     try:
         found = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise PageError(f"The {what} is not a number.") from None
     if not 1 <= found <= _LARGEST:
         raise PageError(f"The {what} must be a number from 1 on.")
@@ -135,14 +142,8 @@ def number(value: Any, default: int, what: str) -> int:
 
 
 def offset_of(page: int, per_page: int) -> int:
-    """Return the offset of a page's first row.
-
-    :raises PageError: it is more than a database can count.
-    """
-    offset = (page - 1) * per_page
-    if offset > _LARGEST:
-        raise PageError("The page is too far.")
-    return offset
+    """Return the offset of a page's first row, or the largest one that a database can count to."""
+    return min((page - 1) * per_page, _LARGEST)
 
 
 class KeysetPage(Generic[T]):
@@ -175,7 +176,7 @@ class KeysetPage(Generic[T]):
 class Keyset:
     """The order of a result, whose last column makes it unique, and where in it one is.
 
-    :param by: columns, or ``column.desc()``; none of them may be NULL.
+    :param by: columns, or ``column.desc()``; none of them may be NULL, and none a number that is not exact.
     :param cursor: what a page gave as ``next_cursor`` or ``prev_cursor``; None for the first page.
     :raises PageError: the cursor is none of this order's.
     """
@@ -183,8 +184,7 @@ class Keyset:
     def __init__(self, by: Sequence[Any], cursor: str | None, per_page: int) -> None:
         if not by:
             raise TypeError("keyset pages need the columns that the rows are ordered by, the last one unique")
-        self._columns = [_column(one) for one in by]
-        self._descending = [_is_descending(one) for one in by]
+        self._columns, self._descending = zip(*map(_read_order, by), strict=True)
         self._per_page = per_page
         self._backwards, self._at = _read_cursor(cursor, self._columns)
 
@@ -211,22 +211,32 @@ class Keyset:
         )
 
 
-def _column(one: Any) -> Any:
-    return one.element if isinstance(one, sa.sql.elements.UnaryExpression) else one
-
-
-def _is_descending(one: Any) -> bool:
-    return isinstance(one, sa.sql.elements.UnaryExpression) and one.modifier is sa.sql.operators.desc_op
+def _read_order(one: Any) -> tuple[Any, bool]:
+    """Return a column, and whether its order descends."""
+    descending = False
+    while isinstance(one, sa.UnaryExpression):
+        descending = descending or one.modifier is sa.sql.operators.desc_op
+        one = one.element
+    if isinstance(one, str) or not hasattr(one, "type"):
+        raise TypeError(f"keyset pages are ordered by columns, not by {one!r}")
+    return one, descending
 
 
 def _beyond(columns: Sequence[Any], descending: Sequence[bool], values: Sequence[Any]) -> Any:
     """Say that a row comes after another, column by column, as every database understands it."""
     alternatives = []
-    values = [sa.literal(value, column.type) for column, value in zip(columns, values, strict=True)]
+    values = [sa.literal(value, _type_for(value, column)) for column, value in zip(columns, values, strict=True)]
     for index, (column, down, value) in enumerate(zip(columns, descending, values, strict=True)):
         same = [one == other for one, other in zip(columns[:index], values[:index], strict=True)]
         alternatives.append(sa.and_(*same, column < value if down else column > value))
     return sa.or_(*alternatives)
+
+
+def _type_for(value: Any, column: Any) -> Any:
+    """Return the type a value is sent as: of numbers without the column's limits, which an invented one may exceed."""
+    if isinstance(column.type, sa.TypeDecorator):
+        return column.type
+    return sa.BigInteger() if type(value) is int else sa.Numeric() if type(value) is Decimal else column.type
 
 
 _TAGS: dict[str, tuple[type[Any], Callable[[Any], str], Callable[[str], Any]]] = {
@@ -255,24 +265,47 @@ def _read_cursor(cursor: str | None, columns: Sequence[Any]) -> tuple[bool, list
     if cursor is None or cursor == "":
         return False, None
     try:
-        text = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+        text = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         backwards, *values = cast(list[Any], json.loads(text))
-        if backwards not in (0, 1) or len(values) != len(columns):
+        if type(backwards) is not int or backwards not in (0, 1):
             raise ValueError
-        read = [_TAGS[one[0]][2](one[1]) if isinstance(one, list) else one for one in values]
-        for value, column in zip(read, columns, strict=True):
-            _check_kind(value, column)
-    except (ValueError, TypeError, KeyError, IndexError, binascii.Error, ArithmeticError, RecursionError):
+        read = [_read_value(*pair) for pair in zip(values, columns, strict=True)]
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
         raise PageError("The cursor is not one of this list.") from None
     return bool(backwards), read
 
 
-def _check_kind(value: Any, column: Any) -> None:
+def _read_value(written: Any, column: Any) -> Any:
+    """Read one value, of the column's kind and such as every database takes."""
+    value = written
+    if isinstance(written, list):
+        tag, text = written
+        if type(text) is not str:
+            raise ValueError
+        value = _TAGS[tag][2](text)
+    if not isinstance(value, _kinds_of(column)) or isinstance(value, bool) is not (_kinds_of(column) == (bool,)):
+        raise ValueError
+    if isinstance(value, str):
+        value.encode()  # halves of surrogate pairs are no text
+        if "\0" in value:
+            raise ValueError
+    elif isinstance(value, Decimal):
+        if not value.is_finite() or not -_DIGITS < value.adjusted() < _DIGITS:
+            raise ValueError
+    elif isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError
+    elif isinstance(value, datetime):
+        if value.tzinfo is not None and not getattr(column.type, "timezone", True):
+            raise ValueError
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError
+    return value
+
+
+def _kinds_of(column: Any) -> tuple[type[Any], ...]:
     try:
         kind = column.type.python_type
     except NotImplementedError:
-        return
-    if not isinstance(value, (int, float) if kind is float else kind) or isinstance(value, bool) is not (kind is bool):
-        raise ValueError
-    if isinstance(value, int) and abs(value) > _LARGEST:
-        raise ValueError
+        return (object,)
+    return (int, float) if kind is float else (kind,)

@@ -1,19 +1,17 @@
 """The plugin: options, commands, and what happens to sessions around a request."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from importlib import import_module
 from typing import Any
 
-import sqlalchemy as sa
+from werkzeug.exceptions import InternalServerError
 
-from trivet import Plugin, hookimpl, specialised
+from trivet import HTTPException, Plugin, hookimpl, specialised
 
 from . import hooks
+from .errors import is_away
 from .options import Options
 from .state import NAME, State
-
-_logger = logging.getLogger("trivet.db")
 
 plugin = Plugin(
     name=NAME,
@@ -45,6 +43,9 @@ def trivet_setup(app: Any, options: Options) -> None:
     state.check()
     if not state.faces:
         state.find_faces()
+    for face in state.faces:
+        for key in state.engines:
+            face.metadatas.get_or_make(key)
 
 
 @hookimpl
@@ -85,7 +86,7 @@ def trivet_describe(app: Any) -> list[str]:
 # -- requests
 
 
-@hookimpl
+@hookimpl(trylast=True)  # what others do after the view is committed too
 @specialised("bind_commit", by_route=True)
 def trivet_after_request(ctx: Any, response: Any) -> None:
     """Commit the request's sessions, if configuration wants that and the request has succeeded."""
@@ -102,14 +103,12 @@ def bind_commit(route: Any, bridge: Any) -> Callable[[Any, Any], Any] | None:
 
     def commit(ctx: Any, response: Any) -> list[Any]:
         """Commit plain sessions; return the asynchronous ones."""
-        if response.status_code >= 400:
-            return []
+        if response.status_code >= 400 or (ctx.failures and not isinstance(ctx.error, HTTPException)):
+            return []  # the end of the context rolls them back
         for face in state.faces:
-            session = face.session.registry.peek(ctx)
-            if session is not None:
+            for session in face.session.registry.peek(ctx):
                 session.commit()
-        found = [face.async_session.registry.peek(ctx) for face in state.faces]
-        return [one for one in found if one is not None]
+        return [session for face in state.faces for session in face.async_session.registry.peek(ctx)]
 
     async def commit_async(ctx: Any, response: Any) -> None:
         for session in commit(ctx, response):
@@ -122,18 +121,11 @@ def bind_commit(route: Any, bridge: Any) -> Callable[[Any, Any], Any] | None:
     return commit_async if bridge is None else commit_plain
 
 
-@hookimpl(trylast=True)
-def trivet_handle_error(ctx: Any, error: Exception) -> Any:
-    """Answer 503 if a database cannot be reached or has gone away: others may try again."""
-    if not isinstance(error, sa.exc.DBAPIError) or ctx.app.propagates_exceptions:
-        return None
-    if not error.connection_invalidated and not _is_unreachable(error):
-        return None
-    _logger.error("A database cannot be reached, in %r: %s", ctx.endpoint, type(error.orig).__name__, exc_info=error)
+@hookimpl(wrapper=True)
+def trivet_handle_error(ctx: Any, error: Exception) -> Generator[None, Any, Any]:
+    """Turn a 500 that nobody has handled into a 503 if a database cannot be reached: others may try again."""
+    answer = yield
+    if not isinstance(answer, InternalServerError) or not is_away(error):
+        return answer
     text = "The database cannot be reached at the moment. Please try again.\n"
     return ctx.app.response_class(text, status=503, headers={"Retry-After": "5"}, mimetype="text/plain")
-
-
-def _is_unreachable(error: sa.exc.DBAPIError) -> bool:
-    """Tell whether no connection could be made, as far as drivers tell."""
-    return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)) and error.statement is None

@@ -3,12 +3,12 @@
 from typing import Any, cast
 
 from sqlalchemy import orm
-from sqlalchemy.exc import MultipleResultsFound, NoResultFound
+from sqlalchemy.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
 
 from trivet import abort
 
 from .pagination import Pagination, offset_of
-from .paging import Pager
+from .paging import CONFIGURED, Pager
 
 
 class Query(orm.Query[Any]):
@@ -18,9 +18,16 @@ class Query(orm.Query[Any]):
     """
 
     def get_or_404(self, ident: Any, description: str | None = None) -> Any:
-        """Return the row with a primary key; answer 404 if there is none."""
-        found = self.get(ident)
-        return found if found is not None else abort(404, description)
+        """Return the row with a primary key; answer 404 if there is none.
+
+        :raises sqlalchemy.exc.InvalidRequestError: the query has criteria, which would not be looked at.
+        """
+        if self.whereclause is not None:
+            raise InvalidRequestError("get_or_404() on a query with criteria; use first_or_404() or one_or_404().")
+        entity = self.column_descriptions[0]["entity"]
+        # Not get(), which SQLAlchemy warns of; what the query says about loading and locking holds all the same.
+        chosen = {"options": self._with_options, "with_for_update": self._for_update_arg}
+        return cast(Any, self.session).get_or_404(entity, ident, description=description, **chosen)
 
     def first_or_404(self, description: str | None = None) -> Any:
         """Return the first row; answer 404 if there is none."""
@@ -39,22 +46,26 @@ class Query(orm.Query[Any]):
         *,
         page: Any = None,
         per_page: Any = None,
-        max_per_page: int | None = None,
+        max_per_page: int | None = CONFIGURED,
         error_out: bool = True,
         count: bool = True,
     ) -> Pagination[Any]:
         """Return a page; see :meth:`trivet_db.SQLAlchemy.paginate`."""
-        pager: Pager = cast(Any, self.session).pager
-        limit = pager.max_per_page if max_per_page is None else max_per_page
-        page, per_page = pager.numbers(page, per_page, limit, error_out)
-        rows = self.limit(per_page + (not count)).offset(offset_of(page, per_page)).all()
-        if not rows and page > 1 and error_out:
-            abort(404)
-        total = self.order_by(None).count() if count else None
+        pager: Pager = getattr(self.session, "pager", None) or Pager()
 
-        def again(number: int) -> Pagination[Any]:
-            return self.paginate(
-                page=number, per_page=per_page, max_per_page=max_per_page, error_out=False, count=count
-            )
+        def ask(page: Any, per_page: Any, limit: Any, error_out: bool, total: int | None) -> Pagination[Any]:
+            page, size, limit = pager.numbers(page, per_page, limit, error_out)
+            ahead = total is None and not count
+            rows = self.limit(size + ahead).offset(offset_of(page, size)).all()
+            if not rows and page > 1 and error_out:
+                abort(404)
+            if count and total is None:
+                total = self.order_by(None).count()
+            more = len(rows) > size if ahead else None
 
-        return Pagination(page, per_page, limit, rows[:per_page], total, again, None if count else len(rows) > per_page)
+            def again(number: int, error_out: bool, total: int | None) -> Pagination[Any]:
+                return ask(number, size, limit, error_out, total)
+
+            return Pagination(page, size, limit, rows[:size], total, again, more)
+
+        return ask(page, per_page, max_per_page, error_out, None)

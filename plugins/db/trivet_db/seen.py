@@ -3,7 +3,10 @@
 import logging
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
+from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +16,8 @@ from trivet import StashKey, current_context, has_app_context
 _logger = logging.getLogger("trivet.db")
 _RECORDED = StashKey["list[QueryInfo]"]("db.recorded")
 _COUNTED = StashKey["dict[str, int]"]("db.counted")
+#: Whose code is not the application's own.
+_OTHERS = frozenset(("asyncio", "greenlet", "sqlalchemy", "trivet", "trivet_db"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class QueryInfo:
     """One statement that was run.
 
     :ivar statement: the SQL text, without values.
-    :ivar parameters: the values.
+    :ivar parameters: the values: a list with those of each time, as it may be run for many rows at once.
     :ivar start_time: when it began, by :func:`time.perf_counter`, in seconds.
     :ivar end_time: when it ended.
     :ivar location: ``file:line (function)`` of the application's code that ran it.
@@ -57,27 +62,41 @@ class Watch:
         self._record = record
 
     def listen(self, engine: sa.Engine) -> None:
-        """Watch an engine; nothing is done, and costs nothing, if there is nothing to watch for."""
+        """Watch an engine; if there is nothing to watch for it costs nothing.
+
+        It is done by the dialect's events, which come where a driver is called and nowhere else. With events of its
+        own an engine would look for listeners at a dozen places of each statement.
+        """
         if self._slow is None and self._repeated is None and not self._record:
             return
-        sa.event.listen(engine, "before_cursor_execute", _start)
-        sa.event.listen(engine, "after_cursor_execute", self._end)
+        for name in ("do_execute", "do_executemany", "do_execute_no_params"):
+            sa.event.listen(engine, name, self._timing(getattr(engine.dialect, name)))
 
-    def _end(self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        now = time.perf_counter()
-        started = context._trivet_started
-        if self._slow is not None and now - started >= self._slow:
-            _logger.warning("Slow statement, %.3f s, %s: %s", now - started, _where(), statement)
-        if not has_app_context() or not (self._record or self._repeated):
-            return
-        stash = current_context().stash
+    def _timing(self, run: Callable[..., None]) -> Callable[..., bool]:
+        slow, others, clock = self._slow, self._record or self._repeated is not None, time.perf_counter
+        limit = inf if slow is None else slow
+
+        def timed(cursor: Any, statement: str, *rest: Any) -> bool:
+            started = clock()
+            run(cursor, statement, *rest)
+            ended = clock()
+            if ended - started >= limit:
+                taken = ended - started
+                _logger.warning("Slow statement, %.3f s, %s, from %s: %s", taken, _where(), _location(), statement)
+            if others and has_app_context():
+                self._note(current_context(), statement, rest[-1], started, ended)
+            return True  # it is done
+
+        return timed
+
+    def _note(self, ctx: Any, statement: str, context: Any, started: float, ended: float) -> None:
         if self._record:
-            recorded = stash.get(_RECORDED)
+            recorded = ctx.stash.get(_RECORDED)
             if recorded is None:
-                recorded = stash[_RECORDED] = []
-            recorded.append(QueryInfo(statement, parameters, started, now, _location()))
-        if self._repeated is not None:
-            self._count(stash, statement)
+                recorded = ctx.stash[_RECORDED] = []
+            recorded.append(QueryInfo(statement, context.parameters, started, ended, _location()))
+        if self._repeated is not None and ctx.has_request and not (context.isinsert or context.isupdate):
+            self._count(ctx.stash, statement)
 
     def _count(self, stash: Any, statement: str) -> None:
         counted = stash.get(_COUNTED)
@@ -95,10 +114,6 @@ class Watch:
             )
 
 
-def _start(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-    context._trivet_started = time.perf_counter()
-
-
 def _where() -> str:
     """Say which request the active context is of."""
     if not has_app_context():
@@ -111,10 +126,23 @@ def _where() -> str:
 
 def _location() -> str:
     """Return where the application's own code is in the stack."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        name = frame.f_globals.get("__name__", "").partition(".")[0]
-        if name not in ("sqlalchemy", "trivet_db", "trivet"):
-            break
+    for frame in _frames():
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in _OTHERS:
+            return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
+    return "<unknown>"
+
+
+def _frames() -> Iterator[FrameType]:
+    """Yield the frames of the stack, inner ones first.
+
+    The drivers of asynchronous sessions run in a greenlet, whose stack ends where the session was called.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    greenlet = sys.modules.get("greenlet")
+    inner = greenlet.getcurrent() if greenlet is not None else None
+    while frame is not None:
+        yield frame
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
+        if frame is None and inner is not None and inner.parent is not None:
+            inner = inner.parent
+            frame = inner.gr_frame

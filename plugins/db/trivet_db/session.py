@@ -1,54 +1,117 @@
 """Sessions: bound to the right engine, one for each context, closed when it ends."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, Protocol, TypeVar, cast
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 from sqlalchemy.ext.asyncio import AsyncSession as SQLAlchemyAsyncSession
-from sqlalchemy.sql import Select
+from sqlalchemy.sql.selectable import CompoundSelect, GenerativeSelect
 
-from trivet import StashKey, abort, current_context
+from trivet import StashKey, abort, current_context, has_app_context
 
 from .model import bind_key_of
 from .pagination import KeysetPage, Pagination
-from .paging import Pager
+from .paging import CONFIGURED, Pager, drive, drive_async
+from .track_modifications import track
 
+F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-#: Returns the engine, or in a test the connection, for a bind key: ``(key, mapper, clause)``.
+#: Returns the engine for a bind key: ``(key, mapper, clause)``.
 Chooser = Callable[[str | None, Any, Any], Any]
+
+
+class Home(Protocol):
+    """What sessions find their engines by.
+
+    :ivar choose: ``(bind_key, mapper, clause)``: returns the engine for a statement.
+    :ivar choose_on_loop: the same for asynchronous sessions.
+    :ivar pager: how pages are asked for.
+    :ivar tracks: whether ``app`` sends signals about changes.
+    """
+
+    choose: Chooser
+    choose_on_loop: Chooser
+    pager: Pager
+    tracks: bool
+    app: Any
+
+
+class Database(Protocol):
+    """What sessions belong to.
+
+    :ivar state: that of the current application.
+    """
+
+    @property
+    def state(self) -> Any: ...
+
+
+def _tells_clause(method: F) -> F:
+    """Have a method tell :meth:`Session.get_bind` of a union of models, of which SQLAlchemy tells it nothing."""
+
+    @wraps(method)
+    def told(self: Any, statement: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(statement, CompoundSelect):
+            kwargs["bind_arguments"] = {"clause": statement, **(kwargs.get("bind_arguments") or {})}
+        return method(self, statement, *args, **kwargs)
+
+    return cast(F, told)
+
+
+#: What databases say of a key that no row can have, such as a number that is too large for the column.
+IMPOSSIBLE = (OverflowError, sa.exc.DataError)
 
 
 class Session(orm.Session):
     """A session that sends each statement to the engine of its model's bind key.
 
-    :param choose: returns the engine for a bind key.
-    :param pager: how pages are asked for.
+    :param db: the :class:`trivet_db.SQLAlchemy` object.
+    :param on_loop: whether it is the inner half of an asynchronous session.
+    :param options: those of :class:`sqlalchemy.orm.Session`; if they bind it, nothing is chosen.
     """
 
-    def __init__(self, *, choose: Chooser, pager: Pager, **options: Any) -> None:
+    def __init__(self, db: Database, *, on_loop: bool = False, **options: Any) -> None:
         super().__init__(**options)
-        self._choose = choose
-        self.pager = pager
+        state: Home = db.state
+        self._choose = state.choose_on_loop if on_loop else state.choose
+        self._bound = options.get("bind") is not None or bool(options.get("binds"))
+        self.pager = state.pager
+        if state.tracks:
+            track(state.app, self)
 
-    def get_bind(self, mapper: Any = None, *, clause: Any = None, bind: Any = None, **kwargs: Any) -> Any:
+    execute = _tells_clause(orm.Session.execute)
+    scalar = _tells_clause(orm.Session.scalar)  # type: ignore[assignment, arg-type]
+    scalars = _tells_clause(orm.Session.scalars)
+
+    def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **kwargs: Any) -> Any:
         """Return the engine for a model or a statement."""
         if bind is not None:
             return bind
-        mapper = getattr(mapper, "__mapper__", mapper)  # a class will do
+        if self._bound:
+            return super().get_bind(mapper, clause=clause, **kwargs)
+        if isinstance(mapper, type):
+            mapper = orm.class_mapper(mapper)
         return self._choose(bind_key_of(mapper, clause), mapper, clause)
 
     def get_or_404(self, entity: type[T], ident: Any, *, description: str | None = None, **options: Any) -> T:
         """Return the row with a primary key; answer 404 if there is none. The options are those of ``get``."""
-        found = self.get(entity, ident, **options)
+        try:
+            found = self.get(entity, ident, **options)
+        except IMPOSSIBLE:
+            self.rollback()
+            found = None
         return found if found is not None else abort(404, description)
 
-    def first_or_404(self, statement: Select[Any], *, description: str | None = None) -> Any:
+    def first_or_404(self, statement: sa.Executable, *, description: str | None = None) -> Any:
         """Return the first column of the first row; answer 404 if there is no row."""
         found = self.execute(statement).scalars().first()
         return found if found is not None else abort(404, description)
 
-    def one_or_404(self, statement: Select[Any], *, description: str | None = None) -> Any:
+    def one_or_404(self, statement: sa.Executable, *, description: str | None = None) -> Any:
         """Return the first column of the only row; answer 404 if there are none or several."""
         try:
             return self.execute(statement).scalars().one()
@@ -57,31 +120,30 @@ class Session(orm.Session):
 
     def paginate(
         self,
-        statement: Select[Any],
+        statement: GenerativeSelect,
         *,
         page: Any = None,
         per_page: Any = None,
-        max_per_page: int | None = None,
+        max_per_page: int | None = CONFIGURED,
         error_out: bool = True,
         count: bool = True,
     ) -> Pagination[Any]:
         """Return a page of the first column's values; see :meth:`trivet_db.SQLAlchemy.paginate`."""
-        found: Pagination[Any] = _drive(
-            self.pager.by_number(statement, page, per_page, max_per_page, error_out, count), self.execute
-        )
-        size, limit = found.per_page, found.max_per_page
-        found.ask_by(
-            lambda number: self.paginate(
-                statement, page=number, per_page=size, max_per_page=limit, error_out=False, count=count
-            )
-        )
-        return found
+
+        def ask(page: Any, per_page: Any, limit: Any, error_out: bool, total: int | None) -> Pagination[Any]:
+            steps = self.pager.by_number(statement, page, per_page, limit, error_out, total, count)
+            found: Pagination[Any] = drive(steps, self.execute)
+            size, limit = found.per_page, found.max_per_page
+            found.ask_by(lambda number, error_out, total: ask(number, size, limit, error_out, total))
+            return found
+
+        return ask(page, per_page, max_per_page, error_out, None)
 
     def keyset(
-        self, statement: Select[Any], by: Any, *, cursor: str | None = None, per_page: Any = None
+        self, statement: GenerativeSelect, by: Any, *, cursor: str | None = None, per_page: Any = None
     ) -> KeysetPage[Any]:
         """Return a page by key; see :meth:`trivet_db.SQLAlchemy.keyset`."""
-        page: KeysetPage[Any] = _drive(self.pager.by_key(statement, by, cursor, per_page), self.execute)
+        page: KeysetPage[Any] = drive(self.pager.by_key(statement, by, cursor, per_page), self.execute)
         return page
 
 
@@ -89,6 +151,12 @@ class AsyncSession(SQLAlchemyAsyncSession):
     """The same for asynchronous code."""
 
     sync_session: Session
+    #: What closes it, if that could not be awaited.
+    closing: "asyncio.Task[None] | None" = None
+
+    async def end(self) -> None:
+        """Close it, even if the request is cancelled, and cancelled again while this is waiting."""
+        await asyncio.shield(self.close())
 
     @property
     def pager(self) -> Pager:
@@ -97,15 +165,19 @@ class AsyncSession(SQLAlchemyAsyncSession):
 
     async def get_or_404(self, entity: type[T], ident: Any, *, description: str | None = None, **options: Any) -> T:
         """Return the row with a primary key; answer 404 if there is none."""
-        found = await self.get(entity, ident, **options)
+        try:
+            found = await self.get(entity, ident, **options)
+        except IMPOSSIBLE:
+            await self.rollback()
+            found = None
         return found if found is not None else abort(404, description)
 
-    async def first_or_404(self, statement: Select[Any], *, description: str | None = None) -> Any:
+    async def first_or_404(self, statement: sa.Executable, *, description: str | None = None) -> Any:
         """Return the first column of the first row; answer 404 if there is no row."""
         found = (await self.execute(statement)).scalars().first()
         return found if found is not None else abort(404, description)
 
-    async def one_or_404(self, statement: Select[Any], *, description: str | None = None) -> Any:
+    async def one_or_404(self, statement: sa.Executable, *, description: str | None = None) -> Any:
         """Return the first column of the only row; answer 404 if there are none or several."""
         try:
             return (await self.execute(statement)).scalars().one()
@@ -114,11 +186,11 @@ class AsyncSession(SQLAlchemyAsyncSession):
 
     async def paginate(
         self,
-        statement: Select[Any],
+        statement: GenerativeSelect,
         *,
         page: Any = None,
         per_page: Any = None,
-        max_per_page: int | None = None,
+        max_per_page: int | None = CONFIGURED,
         error_out: bool = True,
         count: bool = True,
     ) -> Pagination[Any]:
@@ -126,55 +198,41 @@ class AsyncSession(SQLAlchemyAsyncSession):
 
         Its ``next()`` and ``prev()`` cannot wait and are not to be used; ask for ``next_num`` instead.
         """
-        found: Pagination[Any] = await _drive_async(
-            self.pager.by_number(statement, page, per_page, max_per_page, error_out, count), self.execute
-        )
+        steps = self.pager.by_number(statement, page, per_page, max_per_page, error_out, None, count)
+        found: Pagination[Any] = await drive_async(steps, self.execute)
         return found
 
     async def keyset(
-        self, statement: Select[Any], by: Any, *, cursor: str | None = None, per_page: Any = None
+        self, statement: GenerativeSelect, by: Any, *, cursor: str | None = None, per_page: Any = None
     ) -> KeysetPage[Any]:
         """Return a page by key; see :meth:`trivet_db.SQLAlchemy.keyset`."""
-        page: KeysetPage[Any] = await _drive_async(self.pager.by_key(statement, by, cursor, per_page), self.execute)
+        page: KeysetPage[Any] = await drive_async(self.pager.by_key(statement, by, cursor, per_page), self.execute)
         return page
-
-
-def _drive(steps: Any, execute: Callable[[Any], Any]) -> Any:
-    """Run a generator that yields statements, and gets their rows."""
-    try:
-        statement = next(steps)
-        while True:
-            statement = steps.send(execute(statement))
-    except StopIteration as stop:
-        return stop.value
-
-
-async def _drive_async(steps: Any, execute: Callable[[Any], Any]) -> Any:
-    try:
-        statement = next(steps)
-        while True:
-            statement = steps.send(await execute(statement))
-    except StopIteration as stop:
-        return stop.value
 
 
 class ContextRegistry:
     """Keeps one session for each context: what SQLAlchemy's scoped sessions keep theirs in.
 
-    A session is made on first use and closed when its context ends, after a streamed body, whatever else fails.
+    A session is made on first use and closed when its context ends: after a streamed body, after teardown functions,
+    whatever else fails.
 
     :param create: makes a session.
-    :param end: ends one; may be a coroutine function.
+    :param end: ``(ctx, session)``: ends one; may return something to be awaited.
+    :param scope: tells sessions apart that one context has several of.
     """
 
-    def __init__(self, create: Callable[..., Any], end: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, create: Callable[..., Any], end: Callable[[Any, Any], Any], scope: Callable[[], Any] | None = None
+    ) -> None:
         self._create = create
         self._end = end
-        self._key = StashKey[Any]("db.session")
+        self._scope = scope
+        self._key = StashKey[dict[Any, Any]]("db.sessions")
+        self._closed = StashKey[bool]("db.closed")
 
     def __call__(self) -> Any:
-        stash = current_context().stash
-        session = stash.get(self._key)
+        kept = current_context().stash.get(self._key)
+        session = None if kept is None else kept.get(self._scope and self._scope())
         if session is None:
             session = self._create()
             self.set(session)
@@ -182,20 +240,58 @@ class ContextRegistry:
 
     def has(self) -> bool:
         """Tell whether the context has one."""
-        return self._key in current_context().stash
+        if not has_app_context():
+            return False
+        return (self._scope and self._scope()) in current_context().stash.get(self._key, {})
 
     def set(self, session: Any) -> None:
         """Give the context a session, and close it when the context ends."""
         ctx = current_context()
-        ctx.stash[self._key] = session
-        ctx.defer(self._end, session)
+        kept = ctx.stash.get(self._key)
+        if kept is None:
+            kept = ctx.stash[self._key] = {}
+            ctx.defer(self._leave, ctx)
+            if ctx.app.closers and self._close not in ctx.app.closers:
+                ctx.app.closers.append(self._close)
+        kept[self._scope and self._scope()] = session
 
     def clear(self) -> None:
         """Forget the context's session."""
-        stash = current_context().stash
-        if self._key in stash:
-            del stash[self._key]
+        current_context().stash.get(self._key, {}).pop(self._scope and self._scope(), None)
 
-    def peek(self, ctx: Any) -> Any:
-        """Return a context's session if it has one, without making one."""
-        return ctx.stash.get(self._key)
+    def peek(self, ctx: Any) -> list[Any]:
+        """Return the sessions that a context has, without making one."""
+        return list(ctx.stash.get(self._key, {}).values())
+
+    def _leave(self, ctx: Any) -> None:
+        """Close what a context has, unless that has to wait for teardown functions, which may use it."""
+        if not ctx.app.closers or self._closed in ctx.stash:
+            self._close(ctx, None)
+
+    def _close(self, ctx: Any, error: BaseException | None) -> None:
+        if ctx.app.closers:
+            ctx.stash[self._closed] = True  # whoever comes now is the last
+        kept = ctx.stash.get(self._key)
+        if not kept:
+            return
+        del ctx.stash[self._key]  # who comes after this gets another one
+        for session in kept.values():
+            ctx.defer(self._end, ctx, session)  # each of them, even if another one's end fails
+
+
+def end_plainly(ctx: Any, session: orm.Session) -> None:
+    """Close a session."""
+    session.close()
+
+
+def end_on_loop(ctx: Any, session: AsyncSession) -> Any:
+    """Close an asynchronous session."""
+    if ctx.on_loop:
+        return session.end()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return session.end()
+    # A coroutine has left a context by a plain `with`: nothing can wait here, but the loop goes on.
+    session.closing = loop.create_task(session.end())
+    return None

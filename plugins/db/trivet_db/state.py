@@ -1,22 +1,20 @@
 """What trivet-db keeps for one application: its options, its engines and who chooses among them."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
 from typing import Any, NamedTuple
 
-import msgspec
 import sqlalchemy as sa
 
 from trivet import current_context, has_app_context
 
 from .engines import Engines
-from .errors import DatabaseConfigError, MissingDriverError
-from .options import Options, engines_of, merge_familiar
+from .errors import DatabaseConfigError
+from .options import Merged, Options, engines_of, merge_familiar
 from .paging import Pager
 from .seen import Watch
-from .urls import check_dialect, for_sync, read_url, shown
+from .urls import check_url, read_url, shown
 
 NAME = "db"
 
@@ -34,6 +32,10 @@ class Migrations(NamedTuple):
     folder: Any
     metadata: sa.MetaData | None = None
     bind_key: str | None = None
+
+
+class Face:
+    """What ``SQLAlchemy`` objects are known by here, below the floor on which they are made."""
 
 
 class State:
@@ -66,15 +68,13 @@ class State:
         return found  # type: ignore[no-any-return]
 
     @cached_property
-    def _merged(self) -> tuple[Options, dict[str, str]]:
-        options, familiar = merge_familiar(self.app.plugins.options(NAME, self.app.config), self.app.config)
-        places = {one.name: one.origin for one in self.app.plugins.describe_options(NAME, self.app.config)}
-        return options, {**places, **familiar}
+    def _merged(self) -> Merged:
+        return merge_familiar(self.app.plugins.options(NAME, self.app.config), self.app.config)
 
     @property
     def options(self) -> Options:
         """The options, Flask-SQLAlchemy's settings among them."""
-        return self._merged[0]
+        return self._merged.options
 
     @cached_property
     def engines(self) -> Engines:
@@ -82,11 +82,16 @@ class State:
 
         :raises DatabaseConfigError: there is no database, or a bind without a URL.
         """
-        options, places = self._merged
-        engine_options = dict(self.faces[0].engine_options) if self.faces else {}
-        if engine_options:
-            options = msgspec.structs.replace(options, engine={**engine_options, **options.engine})
-        return Engines(engines_of(options, places), self.app.instance_path, self._made)
+        merged = self._merged
+        places = {one.name: one.origin for one in self.app.plugins.describe_options(NAME, self.app.config)}
+        below = self.faces[0].engine_options if self.faces else {}
+        settings = engines_of(merged, {**places, **merged.places}, below)
+        return Engines(settings, self.app.instance_path, self._made)
+
+    @property
+    def tracks(self) -> bool:
+        """Whether sessions send signals about changes."""
+        return bool(self.app.config.get("SQLALCHEMY_TRACK_MODIFICATIONS"))
 
     @cached_property
     def pager(self) -> Pager:
@@ -114,18 +119,12 @@ class State:
         return key if chosen is None else chosen
 
     def choose(self, key: str | None, mapper: Any, clause: Any) -> Any:
-        """Return the engine for a statement, or what stands for it in a test."""
-        key = self.key_for(key, mapper, clause)
-        engines = self.engines
-        return engines.replaced[key] if key in engines.replaced else engines[key]
+        """Return the engine for a statement."""
+        return self.engines[self.key_for(key, mapper, clause)]
 
     def choose_on_loop(self, key: str | None, mapper: Any, clause: Any) -> Any:
         """Return the same for the running event loop: the synchronous half, which sessions are bound to."""
-        key = self.key_for(key, mapper, clause)
-        engines = self.engines
-        if key in engines.replaced_on_loop:
-            return engines.replaced_on_loop[key]
-        return engines.on_loop(key).sync_engine
+        return self.engines.on_loop(self.key_for(key, mapper, clause)).sync_engine
 
     def check(self) -> None:
         """Read every URL, and look whether its driver is there; nothing is connected to.
@@ -133,10 +132,7 @@ class State:
         :raises DatabaseConfigError: one is wrong; the message names the place.
         """
         for settings in self.engines.settings.values():
-            url = read_url(settings.url, settings.place)
-            with suppress(MissingDriverError):  # there may be one for asynchronous sessions only
-                url = for_sync(url, settings.place)
-            check_dialect(url, settings.place)
+            check_url(read_url(settings.url, settings.place), settings.place)
 
     def find_faces(self) -> None:
         """Take over the ``SQLAlchemy`` objects and bases that the option ``models`` names.
@@ -160,12 +156,13 @@ class State:
                 )
 
     def _take(self, one: Any) -> None:
-        if hasattr(one, "metadatas") and hasattr(one, "async_session"):
+        kind = type(one)  # not isinstance(), which asks a proxy for what is behind it
+        if issubclass(kind, Face):
             if one not in self.faces:
                 self.faces.append(one)
-        elif isinstance(one, sa.MetaData):
+        elif issubclass(kind, sa.MetaData):
             self.bases.append(one)
-        elif isinstance(one, type):
+        elif issubclass(kind, type):
             metadata = getattr(one, "metadata", None)
             if isinstance(metadata, sa.MetaData) and metadata not in self.bases:
                 self.bases.append(metadata)

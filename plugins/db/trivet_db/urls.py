@@ -4,21 +4,23 @@ import difflib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote, quote_plus
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from .errors import DatabaseConfigError, MissingDriverError
 
+_Drivers = dict[str, tuple[tuple[str, str, str | None], ...]]
+
 #: Drivers by dialect, the best first: the module to look for, SQLAlchemy's name, and the extra of trivet-db.
-_SYNC = {
+_SYNC: _Drivers = {
     "sqlite": (("sqlite3", "pysqlite", None),),
     "postgresql": (("psycopg", "psycopg", "postgresql"), ("psycopg2", "psycopg2", None)),
     "mysql": (("pymysql", "pymysql", "mysql"), ("MySQLdb", "mysqldb", None)),
     "mariadb": (("pymysql", "pymysql", "mysql"), ("MySQLdb", "mysqldb", None)),
 }
-_ASYNC = {
+_ASYNC: _Drivers = {
     "sqlite": (("aiosqlite", "aiosqlite", "async"),),
     "postgresql": (("asyncpg", "asyncpg", "asyncpg"), ("psycopg", "psycopg", "postgresql")),
     "mysql": (("aiomysql", "aiomysql", "aiomysql"), ("asyncmy", "asyncmy", None)),
@@ -51,7 +53,12 @@ def for_sync(url: URL, place: str) -> URL:
 
     :raises MissingDriverError: none is installed.
     """
-    return _with_driver(url, _SYNC, "+" not in url.drivername or _is_async(url), place)
+    if "+" not in url.drivername:
+        known = _SYNC.get(url.drivername, ())
+        usual = url.get_driver_name() if known else ""
+        if any(name == usual and find_spec(module) is not None for module, name, _ in known):
+            return url  # as it is written
+    return _with_driver(url, _SYNC, _ASYNC, place)
 
 
 def for_async(url: URL, place: str) -> URL:
@@ -60,34 +67,51 @@ def for_async(url: URL, place: str) -> URL:
     :raises MissingDriverError: none is installed.
     """
     if find_spec("greenlet") is None:
-        raise MissingDriverError(f'{place}: asynchronous sessions need greenlet: pip install "trivet-db[async]".')
-    return _with_driver(url, _ASYNC, "+" not in url.drivername or not _is_async(url), place)
+        raise MissingDriverError(f"{place}: asynchronous sessions need greenlet: pip install greenlet.")
+    return _with_driver(url, _ASYNC, _SYNC, place)
 
 
-def _is_async(url: URL) -> bool:
-    driver = url.get_driver_name()
-    return driver != "psycopg" and any(driver == name for one in _ASYNC.values() for _, name, _ in one)
+def is_async(url: URL) -> bool:
+    """Tell whether a URL names a driver that is for asynchronous code only."""
+    dialect, _, named = url.drivername.partition("+")
+    plain, asynchronous = ({name for _, name, _ in known.get(dialect, ())} for known in (_SYNC, _ASYNC))
+    return named in asynchronous - plain
 
 
-def _with_driver(url: URL, drivers: dict[str, Any], choose: bool, place: str) -> URL:
-    dialect = url.get_backend_name()
-    known = drivers.get(dialect)
-    if known is None or (not choose and not any(name == url.get_driver_name() for _, name, _ in known)):
-        return url
-    if choose and url.get_driver_name() != "psycopg":
-        for module, name, _ in known:
-            if find_spec(module) is not None:
-                return url.set(drivername=f"{dialect}+{name}")
-        module, _, extra = known[0]
-        raise MissingDriverError(f"{place}: no driver for {dialect} is installed: {_pip(module, extra)}.")
+def _with_driver(url: URL, wanted: _Drivers, other: _Drivers, place: str) -> URL:
+    dialect, _, named = url.drivername.partition("+")
+    known = wanted.get(dialect, ())
     for module, name, extra in known:
-        if name == url.get_driver_name() and find_spec(module) is None:
-            raise MissingDriverError(f"{place}: the driver {name} is not installed: {_pip(module, extra)}.")
-    return url
+        if name == named:
+            if find_spec(module) is None:
+                raise MissingDriverError(f"{place}: the driver {name} is not installed: {_pip(module, extra)}.")
+            return url
+    if not known or (named and not any(name == named for _, name, _ in other.get(dialect, ()))):
+        return url  # one that only SQLAlchemy knows
+    for module, name, _ in known:
+        if find_spec(module) is not None:
+            return url.set(drivername=f"{dialect}+{name}")
+    module, _, extra = known[0]
+    raise MissingDriverError(f"{place}: no driver for {dialect} is installed: {_pip(module, extra)}.")
 
 
 def _pip(module: str, extra: str | None) -> str:
     return f'pip install "trivet-db[{extra}]"' if extra else f'pip install "{_DISTRIBUTIONS.get(module, module)}"'
+
+
+def check_url(url: URL, place: str) -> None:
+    """Look whether there is a dialect and a driver for a URL, of whichever kind.
+
+    :raises DatabaseConfigError: there is none.
+    """
+    try:
+        url = for_sync(url, place)
+    except MissingDriverError as missing:
+        try:
+            url = for_async(url, place)  # all sessions may be asynchronous
+        except MissingDriverError:
+            raise missing from None
+    check_dialect(url, place)
 
 
 def check_dialect(url: URL, place: str) -> None:
@@ -100,6 +124,8 @@ def check_dialect(url: URL, place: str) -> None:
         url.get_dialect().import_dbapi()
     except NoSuchModuleError:
         near = difflib.get_close_matches(url.get_backend_name(), _SYNC, n=1)
+        if near == [url.get_backend_name()]:
+            near = [f"{url.get_backend_name()}+{name}" for _, name, _ in _SYNC[near[0]][:1]]
         advice = (
             f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(_SYNC)}, and what is installed for others."
         )
@@ -109,14 +135,22 @@ def check_dialect(url: URL, place: str) -> None:
         raise MissingDriverError(f'{place}: {error}. pip install "{_DISTRIBUTIONS.get(name, name)}"') from error
 
 
-def in_folder(url: URL, folder: str | Path) -> URL:
-    """Return a URL of an SQLite file, whose relative name starts from a folder, which is made."""
-    name = url.database
-    if url.get_backend_name() != "sqlite" or is_in_memory(url) or name is None or name.startswith("file:"):
+def complete(url: URL, folder: str | Path) -> URL:
+    """Return a URL with what its database needs: a full path for an SQLite file, all of Unicode for MySQL.
+
+    :param folder: where the relative name of an SQLite file starts from; it is made.
+    """
+    if url.get_driver_name() in ("pymysql", "mysqldb", "aiomysql", "asyncmy") and "charset" not in url.query:
+        return url.update_query_dict({"charset": "utf8mb4"})
+    name, hidden = url.database, url.query.get("password")
+    if isinstance(hidden, str) and url.password is None:  # libpq takes it there too, but there SQLAlchemy shows it
+        return url.difference_update_query(["password"]).set(password=hidden)
+    if url.get_backend_name() != "sqlite" or is_in_memory(url) or name is None:
         return url
-    path = Path(folder) / name
+    scheme = "file:" if name.startswith("file:") and url.query.get("uri") else ""
+    path = Path(folder) / name.removeprefix(scheme)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return url.set(database=str(path))
+    return url.set(database=f"{scheme}{path}")
 
 
 def is_in_memory(url: URL) -> bool:
@@ -130,9 +164,19 @@ def is_in_memory(url: URL) -> bool:
     )
 
 
-def shown(url: URL) -> str:
+def shown(url: str | URL) -> str:
     """Return a URL for people, without its password and its query, which may hold one."""
-    return url.set(query={}).render_as_string(hide_password=True)
+    return make_url(url).set(query={}).render_as_string(hide_password=True)
+
+
+def without_secrets(text: str, url: URL) -> str:
+    """Return a message without what must not be shown of a URL, however it is written there."""
+    values = [(value,) if isinstance(value, str) else value for value in url.query.values()]
+    secrets = [url.password, *(one for value in values for one in value)]
+    for secret in filter(None, secrets):
+        for written in (str(secret), quote(str(secret)), quote(str(secret), safe=""), quote_plus(str(secret))):
+            text = text.replace(written, "***")
+    return text
 
 
 def installed_drivers() -> Iterator[str]:
