@@ -20,13 +20,17 @@ def run(block: dict[str, Any], name: str) -> None:
     for value in list(vars(module).values()):
         if issubclass(type(value), Trivet):  # isinstance() would look behind the proxies
             value.seal()
-    if has_hooks(module):
-        Trivet("docs", plugins=[module], config_file=False).seal()
+    if hooks := hooks_of(module):
+        db = ["db"] if any(name.startswith("trivet_db_") for name in hooks) else []
+        app = Trivet("docs", plugins=[*db, module], config_file=False)
+        app.config["DB_URL"] = "sqlite://"
+        app.seal()
 
 
-def has_hooks(module: ModuleType) -> bool:
-    """Tell whether a module implements hooks, as a plugin does."""
-    return any(isinstance(value, FunctionType) and hasattr(value, "trivet_impl") for value in vars(module).values())
+def hooks_of(module: ModuleType) -> list[str]:
+    """Name the hooks that a module implements, as a plugin does."""
+    found = vars(module).items()
+    return [name for name, value in found if isinstance(value, FunctionType) and hasattr(value, "trivet_impl")]
 
 
 def check(block: dict[str, Any], name: str) -> str | None:
