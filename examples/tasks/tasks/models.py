@@ -6,12 +6,10 @@ from datetime import UTC, datetime
 from sqlalchemy import String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from trivet import abort
 from trivet_db import SQLAlchemy
 
 LONGEST_TITLE = 200
 MISSING = "There is no such task."
-LARGEST_KEY = 2**31 - 1  # of a column of integers; databases refuse to look for more
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, and halves of characters
 
 
@@ -40,8 +38,6 @@ class Task(Base):
 
 def find_task(ident: int) -> Task:
     """Return a task; answer 404 if there is none."""
-    if ident > LARGEST_KEY:
-        abort(404, MISSING)
     return db.get_or_404(Task, ident, description=MISSING)
 
 

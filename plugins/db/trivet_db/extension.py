@@ -10,7 +10,7 @@ from sqlalchemy import orm
 from sqlalchemy.ext.asyncio import AsyncEngine, async_scoped_session, async_sessionmaker
 from sqlalchemy.sql.selectable import GenerativeSelect
 
-from trivet import Trivet, current_app, has_app_context
+from trivet import Trivet, current_context, has_app_context
 
 from . import plugin
 from .errors import UnknownBindError
@@ -225,7 +225,7 @@ class SQLAlchemy(Face):
     @property
     def state(self) -> State:
         """What the plugin keeps for the current application."""
-        return State.of(current_app)
+        return State.of(current_context().app)
 
     @property
     def engines(self) -> Mapping[str | None, sa.Engine]:

@@ -263,20 +263,23 @@ class ContextRegistry:
         """Return the sessions that a context has, without making one."""
         return list(ctx.stash.get(self._key, {}).values())
 
-    def _leave(self, ctx: Any) -> None:
+    def _leave(self, ctx: Any) -> Any:
         """Close what a context has, unless that has to wait for teardown functions, which may use it."""
         if not ctx.app.closers or self._closed in ctx.stash:
-            self._close(ctx, None)
+            return self._close(ctx, None)
+        return None
 
-    def _close(self, ctx: Any, error: BaseException | None) -> None:
+    def _close(self, ctx: Any, error: BaseException | None) -> Any:
         if ctx.app.closers:
             ctx.stash[self._closed] = True  # whoever comes now is the last
         kept = ctx.stash.get(self._key)
         if not kept:
-            return
+            return None
         del ctx.stash[self._key]  # who comes after this gets another one
-        for session in kept.values():
+        *others, last = kept.values()
+        for session in others:
             ctx.defer(self._end, ctx, session)  # each of them, even if another one's end fails
+        return self._end(ctx, last)
 
 
 def end_plainly(ctx: Any, session: orm.Session) -> None:

@@ -88,7 +88,7 @@ class State:
         settings = engines_of(merged, {**places, **merged.places}, below)
         return Engines(settings, self.app.instance_path, self._made)
 
-    @property
+    @cached_property
     def tracks(self) -> bool:
         """Whether sessions send signals about changes."""
         return bool(self.app.config.get("SQLALCHEMY_TRACK_MODIFICATIONS"))
