@@ -1,4 +1,4 @@
-"""List twenty rows as JSON: through trivet-db, with plain SQLAlchemy in Trivet, and in Flask with Flask-SQLAlchemy.
+"""Twenty rows as JSON: by trivet-db, by plain SQLAlchemy in Trivet, by Flask with Flask-SQLAlchemy.
 
 Every contender serves the same statement over the same SQLite file, in this process, over WSGI. The clock is the CPU
 time of the process. The exit status is 1 if a goal is missed.

@@ -1,4 +1,4 @@
-"""Models: names of tables, metadata by bind key, bases of every kind, the query attribute, and what they look like."""
+"""Models: names of tables, metadata by bind key, bases of every kind, the query attribute, how they look."""
 
 # mypy: disable-error-code="misc, name-defined"
 

@@ -1,4 +1,4 @@
-"""Pages: by number with and without a count, by key in both directions, their limits, and what wrong numbers get."""
+"""Pages: by number and by key in both directions, their limits, and what wrong numbers get."""
 
 # mypy: disable-error-code="misc, name-defined"
 

@@ -225,7 +225,8 @@ class SQLAlchemy(Face):
     @property
     def state(self) -> State:
         """What the plugin keeps for the current application."""
-        return State.of(current_context().app)
+        app = current_context().app
+        return app.extensions.get("trivet_db") or State.of(app)
 
     @property
     def engines(self) -> Mapping[str | None, sa.Engine]:

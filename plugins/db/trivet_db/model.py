@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy import orm
+from sqlalchemy import Table, orm
 from sqlalchemy.sql import visitors
 
 #: Where a word begins: at a capital after a small letter or digit, and at one that a small letter follows.
@@ -196,18 +196,19 @@ class NamelessMeta(BindMetaMixin, orm.DeclarativeMeta):
 
 def bind_key_of(mapper: Any, clause: Any) -> str | None:
     """Return the bind key that a model or a statement belongs to: that of its table's metadata."""
-    if mapper is not None:
-        clause = mapper.local_table
-    if isinstance(clause, sa.UpdateBase):
-        clause = clause.table
-    if isinstance(clause, sa.Table):
-        return _of_table(clause)
-    if clause is None or isinstance(clause, sa.TextClause):
-        return None
-    tables = (one for one in visitors.iterate(clause) if isinstance(one, sa.Table))
-    return next((key for table in tables if (key := _of_table(table)) is not None), None)
+    table = clause if mapper is None else mapper.local_table
+    if not isinstance(table, Table):
+        if isinstance(table, sa.UpdateBase):
+            table = table.table
+        if table is None or isinstance(table, sa.TextClause):
+            return None
+        tables = (one for one in visitors.iterate(table) if isinstance(one, Table))
+        return next((key for one in tables if (key := _of_table(one)) is not None), None)
+    return _of_table(table)
 
 
-def _of_table(table: sa.Table) -> str | None:
-    key = table.info.get("bind_key", table.metadata.info.get("bind_key"))
+def _of_table(table: Table) -> str | None:
+    key = table.info.get("bind_key")
+    if key is None:
+        key = table.metadata.info.get("bind_key")
     return None if key is None else str(key)

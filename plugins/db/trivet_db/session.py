@@ -74,11 +74,14 @@ class Session(orm.Session):
     :param options: those of :class:`sqlalchemy.orm.Session`; if they bind it, nothing is chosen.
     """
 
+    _bound = False
+
     def __init__(self, db: Database, *, on_loop: bool = False, **options: Any) -> None:
         super().__init__(**options)
         state: Home = db.state
         self._choose = state.choose_on_loop if on_loop else state.choose
-        self._bound = options.get("bind") is not None or bool(options.get("binds"))
+        if "bind" in options or "binds" in options:
+            self._bound = options.get("bind") is not None or bool(options.get("binds"))
         self.pager = state.pager
         if state.tracks:
             track(state.app, self)
@@ -227,33 +230,30 @@ class ContextRegistry:
         self._create = create
         self._end = end
         self._scope = scope
-        self._key = StashKey[dict[Any, Any]]("db.sessions")
+        self._key = StashKey[Kept]("db.sessions")
         self._closed = StashKey[bool]("db.closed")
 
     def __call__(self) -> Any:
-        kept = current_context().stash.get(self._key)
-        session = None if kept is None else kept.get(self._scope and self._scope())
-        if session is None:
-            session = self._create()
-            self.set(session)
+        ctx = current_context()
+        kept = ctx.stash.get(self._key)
+        if kept:
+            session = kept.get(self._scope and self._scope())
+            if session is not None:
+                return session
+        session = self._create()
+        self._keep(ctx, kept, session)
         return session
 
     def has(self) -> bool:
         """Tell whether the context has one."""
         if not has_app_context():
             return False
-        return (self._scope and self._scope()) in current_context().stash.get(self._key, {})
+        return (self._scope and self._scope()) in current_context().stash.get(self._key, ())
 
     def set(self, session: Any) -> None:
         """Give the context a session, and close it when the context ends."""
         ctx = current_context()
-        kept = ctx.stash.get(self._key)
-        if kept is None:
-            kept = ctx.stash[self._key] = {}
-            ctx.defer(self._leave, ctx)
-            if ctx.app.closers and self._close not in ctx.app.closers:
-                ctx.app.closers.append(self._close)
-        kept[self._scope and self._scope()] = session
+        self._keep(ctx, ctx.stash.get(self._key), session)
 
     def clear(self) -> None:
         """Forget the context's session."""
@@ -263,23 +263,40 @@ class ContextRegistry:
         """Return the sessions that a context has, without making one."""
         return list(ctx.stash.get(self._key, {}).values())
 
-    def _leave(self, ctx: Any) -> Any:
+    def _keep(self, ctx: Any, kept: "Kept | None", session: Any) -> None:
+        if kept is None or kept.is_over:
+            kept = ctx.stash[self._key] = Kept()
+            ctx.defer(self._leave, ctx, kept)
+            closers = ctx.app.closers
+            if closers and self._close not in closers:
+                closers.append(self._close)
+        kept[self._scope and self._scope()] = session
+
+    def _leave(self, ctx: Any, kept: "Kept") -> Any:
         """Close what a context has, unless that has to wait for teardown functions, which may use it."""
-        if not ctx.app.closers or self._closed in ctx.stash:
-            return self._close(ctx, None)
-        return None
+        if ctx.app.closers and self._closed not in ctx.stash:
+            return None
+        return self._close_all(ctx, kept)
 
     def _close(self, ctx: Any, error: BaseException | None) -> Any:
-        if ctx.app.closers:
-            ctx.stash[self._closed] = True  # whoever comes now is the last
+        ctx.stash[self._closed] = True  # whoever comes now is the last
         kept = ctx.stash.get(self._key)
-        if not kept:
-            return None
-        del ctx.stash[self._key]  # who comes after this gets another one
-        *others, last = kept.values()
-        for session in others:
-            ctx.defer(self._end, ctx, session)  # each of them, even if another one's end fails
-        return self._end(ctx, last)
+        return None if kept is None else self._close_all(ctx, kept)
+
+    def _close_all(self, ctx: Any, kept: "Kept") -> Any:
+        kept.is_over = True  # who comes after this gets another one
+        while len(kept) > 1:
+            ctx.defer(self._end, ctx, kept.popitem()[1])  # each of them, even if another one's end fails
+        return self._end(ctx, kept.popitem()[1]) if kept else None
+
+
+class Kept(dict[Any, Any]):
+    """The sessions of one context, by scope.
+
+    :ivar is_over: whether they have been closed.
+    """
+
+    is_over = False
 
 
 def end_plainly(ctx: Any, session: orm.Session) -> None:

@@ -120,7 +120,7 @@ class State:
 
     def choose(self, key: str | None, mapper: Any, clause: Any) -> Any:
         """Return the engine for a statement."""
-        return self.engines[self.key_for(key, mapper, clause)]
+        return self.engines[key if self._ask is None else self.key_for(key, mapper, clause)]
 
     def choose_on_loop(self, key: str | None, mapper: Any, clause: Any) -> Any:
         """Return the same for the running event loop: the synchronous half, which sessions are bound to."""
