@@ -33,13 +33,13 @@ class Stash:
         self._values: dict[StashKey[object], object] = {}
 
     def __setitem__(self, key: StashKey[T], value: T) -> None:
-        self._values[cast(StashKey[object], key)] = value
+        self._values[cast("StashKey[object]", key)] = value
 
     def __getitem__(self, key: StashKey[T]) -> T:
-        return cast(T, self._values[cast(StashKey[object], key)])
+        return cast(T, self._values[cast("StashKey[object]", key)])
 
     def __delitem__(self, key: StashKey[T]) -> None:
-        del self._values[cast(StashKey[object], key)]
+        del self._values[cast("StashKey[object]", key)]
 
     def __contains__(self, key: StashKey[T]) -> bool:
         return key in self._values
@@ -50,4 +50,4 @@ class Stash:
     def get(self, key: StashKey[T], default: D) -> T | D: ...
     def get(self, key: StashKey[T], default: object = None) -> object:
         """Return the value under ``key``, or ``default``."""
-        return self._values.get(cast(StashKey[object], key), default)
+        return self._values.get(cast("StashKey[object]", key), default)

@@ -782,7 +782,7 @@ def run(folder):
     def index():
         db.session.execute(db.select(User).filter(User.id < 5)).scalars()
         return jsonify([
-            (one.statement, one.parameters, one.duration == one.end_time - one.start_time, isinstance(one.location, str))
+            (one.statement, one.parameters, one.duration == one.end_time - one.start_time, type(one.location).__name__)
             for one in get_recorded_queries()
         ])
 
@@ -808,7 +808,8 @@ def run(folder):
     plain = SQLAlchemy()
     memory = make_app(folder, plain, "sqlite://", SQLALCHEMY_BINDS={"file": "sqlite:///file:u.db?uri=true"})
     noisy = SQLAlchemy()
-    echo = make_app(folder, noisy, "sqlite://", SQLALCHEMY_ECHO=True, SQLALCHEMY_BINDS={"quiet": {"url": "sqlite://", "echo": False}})
+    quiet = {"quiet": {"url": "sqlite://", "echo": False}}
+    echo = make_app(folder, noisy, "sqlite://", SQLALCHEMY_ECHO=True, SQLALCHEMY_BINDS=quiet)
     with app.app_context():
         seen = [(str(key), engine.pool.size(), engine.pool._recycle) for key, engine in db.engines.items()]
         seen += [str(engine.url).replace(folder, "") for engine in db.engines.values()]

@@ -352,8 +352,12 @@ def test_seed_may_be_asynchronous(project: Project) -> None:
 
 def test_seed_names_the_plugin_that_fails(project: Project) -> None:
     def fill() -> None:
-        with sa.create_engine("sqlite://").connect() as connection:
-            connection.execute(sa.text("SELECT * FROM nowhere"))
+        engine = sa.create_engine("sqlite://")
+        try:
+            with engine.connect() as connection:
+                connection.execute(sa.text("SELECT * FROM nowhere"))
+        finally:
+            engine.dispose()
 
     project.plugins = [seeding("careless", fill)]
     assert "The plugin 'careless' could not fill its tables: OperationalError: no such table" in project.refused("seed")

@@ -139,11 +139,14 @@ def test_servers_are_asked_before_a_connection_is_used_again(tmp_path: Path) -> 
 def test_arguments_may_be_written_as_a_file_writes_them(tmp_path: Path) -> None:
     made = engines(
         tmp_path,
-        default=("sqlite:///app.db", {"pool_size": "3", "echo": "false", "poolclass": "QueuePool"}),
+        default=(
+            "sqlite:///app.db",
+            {"pool_size": "3", "echo": "false", "poolclass": "QueuePool", "pool_timeout": 0.5},
+        ),
         single=("sqlite:///app.db", {"poolclass": "NullPool"}),
     )
     queue: Any = made[None].pool
-    assert queue.size() == 3
+    assert (queue.size(), queue.timeout()) == (3, 0.5)
     assert made[None].echo is False
     assert isinstance(made["single"].pool, pool.NullPool)
 

@@ -7,6 +7,7 @@ import gc
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ from trivet_db import AsyncSession, Session, SQLAlchemy
 from trivet_db.state import State
 from trivet_db.track_modifications import before_models_committed, models_committed
 
-from .serving import AsgiServer, Server
+from .serving import AsgiServer, Server, dispose
 
 Make = Callable[..., Trivet]
 Serve = Callable[[Trivet], Server]
@@ -809,6 +810,27 @@ def test_an_answer_may_still_be_failed_by_an_after_function(unit: Todo, serve: S
 def test_a_request_without_a_session_makes_none(unit: Todo, serve: Serve) -> None:
     unit.app.add_url_rule("/", "index", lambda: str(unit.db.session.registry.has()))
     assert serve(unit.app).ask("/").text == "False"
+
+
+def test_configuration_is_enough_for_a_unit_of_work(tmp_path: Path, serve: Serve) -> None:
+    (tmp_path / "trivet.toml").write_text(
+        'plugins = ["db"]\n[db]\nurl = "sqlite:///app.db"\ncommit = "on-success"\n', encoding="utf-8"
+    )
+    app = Trivet(__name__, config_file=tmp_path / "trivet.toml", instance_path=str(tmp_path / "instance"))
+    db = SQLAlchemy()  # nobody calls init_app()
+    task = add_model(db)
+
+    @app.get("/")
+    def index() -> str:
+        db.session.add(task(title="one"))
+        return "text"
+
+    with app.app_context():
+        db.create_all()
+    assert serve(app).ask("/").status == 200
+    with app.app_context():
+        assert db.session.scalars(sa.select(task.title)).all() == ["one"]
+    dispose(app)
 
 
 def test_without_the_option_nothing_is_committed(todo: Todo, serve: Serve) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy import pool
 from sqlalchemy.engine import URL, Engine
-from sqlalchemy.ext.asyncio import AsyncEngine, async_engine_from_config
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from .errors import DatabaseConfigError
+from .errors import DatabaseConfigError, is_of_asyncpg
 from .options import EngineSettings, unknown_bind
 from .urls import check_dialect, complete, for_async, for_sync, is_in_memory, read_url, without_secrets
 
@@ -115,14 +115,14 @@ class Engines(Mapping[str | None, Engine]):
 
     def make(self, key: str | None) -> Engine:
         """Make a plain engine, without keeping it."""
-        engine: Engine = self._create(key, for_sync, sa.engine_from_config)
+        engine: Engine = self._create(key, for_sync, sa.create_engine)
         self._told(key, engine)
         return engine
 
     def make_async(self, key: str | None) -> AsyncEngine:
         """Make an asynchronous engine, without keeping it."""
-        engine: AsyncEngine = self._create(key, for_async, async_engine_from_config)
-        sa.event.listen(engine.sync_engine, "do_connect", _connect)
+        engine: AsyncEngine = self._create(key, for_async, create_async_engine)
+        _speak_for_asyncpg(engine.sync_engine)
         self._told(key, engine.sync_engine)
         return engine
 
@@ -134,7 +134,7 @@ class Engines(Mapping[str | None, Engine]):
         check_dialect(url, place)
         try:
             arguments = _with_defaults(url, self.settings[key].arguments)
-            return create({**arguments, "url": complete(url, self._folder)}, prefix="")
+            return create(complete(url, self._folder), **arguments)
         except (TypeError, ValueError, AttributeError, sa.exc.ArgumentError) as error:
             said = without_secrets(str(error), url)
             raise DatabaseConfigError(f"The engine of {place} cannot be made: {said}") from None
@@ -170,19 +170,37 @@ def _forgetting(reference: "weakref.ref[Engines]") -> Callable[[], None]:
     return forget
 
 
-def _connect(dialect: Any, record: Any, args: Any, kwargs: Any) -> Any:
-    """Connect, and make what asyncpg says an error of SQLAlchemy's, as it is with every other driver."""
-    try:
-        return dialect.connect(*args, **kwargs)
-    except Exception as error:
-        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] != "asyncpg":
+def _speak_for_asyncpg(engine: Engine) -> None:
+    """Say in SQLAlchemy's words what asyncpg says of lost connections, and SQLAlchemy lets through as it is."""
+    dialect: Any = engine.dialect
+    ping = dialect.do_ping
+
+    def do_ping(connection: Any) -> bool:
+        try:
+            return bool(ping(connection))
+        except Exception as error:
+            if is_of_asyncpg(error):
+                return False  # it is being cut at this moment
             raise
-        raise dialect.loaded_dbapi.OperationalError(f"{type(error).__name__}: {error}") from error
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, record: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            return dialect.connect(*args, **kwargs)
+        except Exception as error:
+            if isinstance(error, OSError) or is_of_asyncpg(error):
+                raise dialect.loaded_dbapi.OperationalError(f"{type(error).__name__}: {error}") from error
+            raise
+
+    dialect.do_ping = do_ping
 
 
 def _with_defaults(url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Add what each kind of database needs to be used from threads and through idle times."""
-    chosen = dict(arguments)
+    kinds = url.get_dialect().engine_config_types
+    chosen = {
+        name: kinds[name](one) if isinstance(one, str) and name in kinds else one for name, one in arguments.items()
+    }
     if isinstance(chosen.get("poolclass"), str):  # in a file there are only names
         chosen["poolclass"] = getattr(pool, chosen["poolclass"])
     dialect = url.get_backend_name()
@@ -191,6 +209,8 @@ def _with_defaults(url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
             # One connection for all threads: each connection to memory would be a database of its own.
             chosen.setdefault("poolclass", pool.StaticPool)
             chosen["connect_args"] = {"check_same_thread": False, **chosen.get("connect_args", {})}
+        elif url.get_driver_name() == "aiosqlite":
+            chosen.setdefault("poolclass", pool.AsyncAdaptedQueuePool)  # not so by itself before SQLAlchemy 2.0.38
         return chosen
     if chosen.get("poolclass") not in (pool.NullPool, pool.StaticPool):
         # A connection that the server or the network has dropped meanwhile is noticed before it is used.

@@ -26,7 +26,7 @@ class PageError(ValueError):
 
 def is_away(error: Exception) -> bool:
     """Tell whether an error is that of a database which cannot be reached, has gone away or has no connection left."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) or is_of_asyncpg(error):
         return True
     if not isinstance(error, DBAPIError):
         return False
@@ -34,3 +34,8 @@ def is_away(error: Exception) -> bool:
     return error.connection_invalidated or (
         error.statement is None and (isinstance(error, (InterfaceError, OperationalError)) or type(error) is DBAPIError)
     )
+
+
+def is_of_asyncpg(error: Exception) -> bool:
+    """Tell whether an error is asyncpg's own: one about its connection, for which SQLAlchemy has no other."""
+    return type(error).__module__.partition(".")[0] == "asyncpg"

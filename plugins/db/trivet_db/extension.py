@@ -226,7 +226,10 @@ class SQLAlchemy(Face):
     def state(self) -> State:
         """What the plugin keeps for the current application."""
         app = current_context().app
-        return app.extensions.get("trivet_db") or State.of(app)
+        state: State = app.extensions.get("trivet_db") or State.of(app)
+        if self not in state.faces:
+            state.faces.append(self)  # configuration has enabled the plugin, and said nothing of this object
+        return state
 
     @property
     def engines(self) -> Mapping[str | None, sa.Engine]:

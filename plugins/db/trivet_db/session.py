@@ -257,11 +257,14 @@ class ContextRegistry:
 
     def clear(self) -> None:
         """Forget the context's session."""
-        current_context().stash.get(self._key, {}).pop(self._scope and self._scope(), None)
+        kept = current_context().stash.get(self._key)
+        if kept:
+            kept.pop(self._scope and self._scope(), None)
 
     def peek(self, ctx: Any) -> list[Any]:
         """Return the sessions that a context has, without making one."""
-        return list(ctx.stash.get(self._key, {}).values())
+        kept = ctx.stash.get(self._key)
+        return list(kept.values()) if kept else []
 
     def _keep(self, ctx: Any, kept: "Kept | None", session: Any) -> None:
         if kept is None or kept.is_over:
