@@ -296,8 +296,8 @@ async def _answer(app: Any, ctx: AsgiContext, send: Send, response: Any = None) 
     """Walk a request through its lifecycle, unless its response is given, and send the response."""
     if response is None:
         response = await ctx.plan.loop.handle(ctx)
-        if ctx.plan.finish is not None:
-            response = ctx.plan.finish(response, ctx)
+        if (finish := ctx.plan.finish) is not None:
+            response = finish(response, ctx)
     if not response._light:
         await (_send_buffered if _is_buffered(response) else _send_response)(ctx, response, send)
         return
@@ -309,7 +309,7 @@ async def _answer(app: Any, ctx: AsgiContext, send: Send, response: Any = None) 
             "headers": [
                 (b"content-type", response._type.encode("latin-1")),
                 (b"content-length", b"%d" % len(body)),
-                *_encode(ctx.fields),
+                *(_encode(ctx.fields) if ctx.fields else ()),
             ],
         }
     )
