@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from trivet import (
     after_this_request,
     current_app,
     g,
+    has_app_context,
     hookimpl,
     request,
     specialised,
@@ -493,3 +495,53 @@ def test_a_wrapper_around_a_bound_one_sees_its_work_and_one_within_does_not(ask:
 
     ask(stamped(Look("outside", tryfirst=True), Stamp(), Look("inside", trylast=True)), "/stamped")
     assert seen == [("inside", None), ("outside", "stamped")]
+
+
+# -- contexts outside of requests, in coroutines
+
+
+def test_a_context_left_by_async_with_awaits_its_cleanup_on_the_same_loop() -> None:
+    app, loops = Trivet("app"), list[Any]()
+
+    async def note() -> None:
+        await asyncio.sleep(0)
+        loops.append(asyncio.get_running_loop())
+
+    async def work() -> None:
+        async with app.app_context() as ctx:
+            assert current_app.name == "app"
+            ctx.defer(note)
+        assert loops == [asyncio.get_running_loop()]
+        assert not has_app_context()
+
+    asyncio.run(work())
+
+
+def test_cleanup_that_fails_under_async_with_is_raised_after_the_rest_was_done() -> None:
+    app, done = Trivet("app"), list[str]()
+
+    async def fail() -> None:
+        raise ValueError("cleanup")
+
+    async def leave() -> None:
+        async with app.app_context() as ctx:
+            ctx.defer(done.append, "first")
+            ctx.defer(fail)
+
+    with pytest.raises(ValueError, match="cleanup"):
+        asyncio.run(leave())
+    assert done == ["first"]
+
+
+def test_a_context_that_is_not_the_innermost_cannot_be_left_by_async_with() -> None:
+    app = Trivet("app")
+
+    async def work() -> None:
+        outer, inner = app.app_context(), app.app_context()
+        async with outer:
+            async with inner:
+                with pytest.raises(RuntimeError, match="cannot be left"):
+                    await outer.__aexit__(None, None, None)
+        assert not has_app_context()
+
+    asyncio.run(work())

@@ -69,6 +69,10 @@ class BackgroundLoop:
         """Wait for anything that can be awaited, as :meth:`run` does for a coroutine."""
         return self.run(_await(awaitable))
 
+    async def settle(self, awaitable: Awaitable[T]) -> T:
+        """Do what :meth:`wait` does, for coroutines that the sync driver runs: it never suspends."""
+        return self.wait(awaitable)
+
     @staticmethod
     def _begin(
         loop: Any,

@@ -30,7 +30,8 @@ class Context:
     Plugins add attributes with :meth:`trivet.kernel.core.Kernel.provide`; each is computed on first use. An
     application has context classes of its own for that, made when something is provided: a ``__getattr__`` here
     would slow down every read of every attribute.
-    A context is active between :meth:`push` and :meth:`pop`, or inside a ``with`` block.
+    A context is active between :meth:`push` and :meth:`pop`, or inside a ``with`` block; in coroutines ``async with``
+    awaits what its end has to wait for.
     """
 
     #: Whether there is a request.
@@ -134,13 +135,16 @@ class Context:
 
         :raises RuntimeError: if another context was pushed later and is still active.
         """
+        ending = self._is_ending()
+        self._leave(ending, self.close(error) if ending else None)
+
+    def _is_ending(self) -> bool:
         if not self._tokens or current.get(None) is not self:
-            raise RuntimeError(
-                f"This context ({self!r}) cannot be left: the innermost active one is {current.get(None)!r}."
-            )
-        ending = len(self._tokens) == 1 and not self._served
-        failed = self.close(error) if ending else None
-        current.reset(self._tokens.pop())
+            raise RuntimeError(f"This context ({self!r}) cannot be left: the innermost one is {current.get(None)!r}.")
+        return len(self._tokens) == 1 and not self._served
+
+    def _leave(self, ending: bool, failed: BaseException | None) -> None:
+        current.reset(cast("list[Token[Context]]", self._tokens).pop())
         if ending:
             self.left()
         if failed is not None:
@@ -162,6 +166,14 @@ class Context:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.pop(error)
+
+    async def __aenter__(self) -> "Context":
+        self.on_loop = True
+        return self.__enter__()
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        ending = self._is_ending()
+        self._leave(ending, await self.aclose(error) if ending else None)
 
     def _work(self, error: BaseException | None) -> Iterator[Any]:
         """Do the cleanup step by step; yields what a step returned, for the driver to await."""
@@ -200,13 +212,8 @@ class Context:
         if self._is_idle():
             self._forget_errors()
             return None
-        error = error or self.unhandled
-
-        async def settle(waiting: Any) -> None:
-            self.app.loops.wait(waiting)
-
         try:
-            self._close(error, settle).send(None)
+            self._close(error or self.unhandled, self.app.loops.settle).send(None)
         except StopIteration as stop:
             self._forget_errors()
             return cast(BaseException | None, stop.value)

@@ -5,7 +5,6 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable
 from contextlib import suppress
 from inspect import isawaitable
 from typing import Any
@@ -80,18 +79,15 @@ class Lifespan:
 
     def stop(self) -> None:
         """Run shutdown by the sync driver: every implementation; what fails is logged."""
-
-        async def settle(waiting: Any) -> None:
-            self._app().loops.wait(waiting)  # type: ignore[union-attr]
-
+        app = self._app()
         with suppress(StopIteration):
-            self._stop(settle).send(None)
+            self._stop(app.loops.settle if app is not None else None).send(None)
 
     async def stop_on_loop(self) -> None:
         """Run shutdown on the event loop: every implementation; what fails is logged."""
         await self._stop(lambda waiting: waiting)
 
-    async def _stop(self, settle: Callable[[Any], Any]) -> None:
+    async def _stop(self, settle: Any) -> None:
         app = self._app()
         for function in self._take_shutdown():
             try:
