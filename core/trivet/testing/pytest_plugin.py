@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from .apps import make_app as _make_app
+from .clients import AsgiClient
 
 
 @pytest.fixture
@@ -23,3 +24,23 @@ def make_app() -> Iterator[Callable[..., Any]]:
         app.lifespan.stop()
         app.loops.stop()
         app.workers.stop()
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def make_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Make test clients; a test that uses it runs twice, once by WSGI and once by ASGI.
+
+    The client's ``protocol`` says which it is.
+    """
+    made: list[AsgiClient] = []
+
+    def make(app: Any, **options: Any) -> Any:
+        client = app.test_client(**options) if request.param == "wsgi" else AsgiClient(app, **options)
+        client.protocol = request.param
+        if request.param == "asgi":
+            made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.close()
