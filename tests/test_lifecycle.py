@@ -538,10 +538,9 @@ def test_a_context_that_is_not_the_innermost_cannot_be_left_by_async_with() -> N
 
     async def work() -> None:
         outer, inner = app.app_context(), app.app_context()
-        async with outer:
-            async with inner:
-                with pytest.raises(RuntimeError, match="cannot be left"):
-                    await outer.__aexit__(None, None, None)
+        async with outer, inner:
+            with pytest.raises(RuntimeError, match="cannot be left"):
+                await outer.__aexit__(None, None, None)
         assert not has_app_context()
 
     asyncio.run(work())

@@ -35,10 +35,13 @@ def make_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     made: list[AsgiClient] = []
 
     def make(app: Any, **options: Any) -> Any:
-        client = app.test_client(**options) if request.param == "wsgi" else AsgiClient(app, **options)
-        client.protocol = request.param
-        if request.param == "asgi":
+        client: Any
+        if request.param == "wsgi":
+            client = app.test_client(**options)
+        else:
+            client = AsgiClient(app, **options)
             made.append(client)
+        client.protocol = request.param
         return client
 
     yield make
