@@ -1,6 +1,7 @@
 """What the tests share: an empty database for each of them, on every kind of server."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
@@ -112,3 +113,18 @@ def make_kit() -> Iterator[Callable[..., Kit]]:
 def serve(request: pytest.FixtureRequest) -> Iterator[Callable[[Trivet], Server]]:
     """Start servers in this process, for both protocols."""
     yield from serving(request.param)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port where connections are taken, and nobody says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])

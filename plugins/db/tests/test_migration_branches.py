@@ -266,3 +266,21 @@ def test_tenants_with_the_same_tables_share_a_plugin_s_folder(tmp_path: Path, ma
     project.done("upgrade")
     assert [Look(url).tables for url in tenants.values()] == [{"item"}, {"item"}]
     assert "There are no models." in project.refused("migrate")
+
+
+def test_tenants_that_lack_different_things_are_compared_one_at_a_time(
+    tmp_path: Path, make_empty: Callable[[str], str]
+) -> None:
+    tenants = {"red": make_empty("sqlite"), "green": make_empty("sqlite")}
+    folder = tmp_path / "tenants"
+    folder.mkdir()
+    project = Project(tmp_path, None, lambda db: None, **tenants)
+    project.plugins = [Shipping(*(Migrations("tenants", folder, shop, bind_key=key) for key in tenants))]
+    Look(tenants["red"]).run("CREATE TABLE item (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(40))")
+    said = project.refused("migrate", "--branch", "tenants")
+    assert (
+        "red, green have the same migrations, and do not lack the same:\n  red: nothing\n  green: + table item" in said
+    )
+    assert "trivet db migrate --branch tenants --bind red" in said
+    assert list(folder.glob("*.py")) == []
+    assert "written" in project.done("migrate", "--branch", "tenants", "--bind", "green")

@@ -5,9 +5,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
@@ -79,6 +80,8 @@ def test_a_revision_that_cannot_be_taken_back_says_so(project: Project) -> None:
         ("import nothing_like_this", "broken.py:1 cannot be loaded: ModuleNotFoundError"),
         ("revision = 'x'; down_revision = 'gone'", "The migrations of default do not fit together"),
         ("revision = 'first'; down_revision = None", "Revision first is present more than once"),
+        ("revision = 'first'; down_revision = None", "/broken.py and in "),
+        ("revision: str = 'first'; down_revision = None", "/first.py: give one of them another identifier"),
         ("print()", "Could not determine revision id from"),
     ],
 )
@@ -94,7 +97,6 @@ def test_a_file_that_is_no_revision_is_named(tmp_path: Path, sqlite_database: st
     [
         "postgresql+psycopg://somebody:secret@127.0.0.1:9/db?password=secret",
         "mysql+pymysql://somebody:secret@127.0.0.1:9/db",
-        "sqlite:////dev/null/app.db",
     ],
 )
 @pytest.mark.parametrize("command", ["upgrade", "migrate", "check", "current", "create", "stamp"])
@@ -105,6 +107,41 @@ def test_a_database_that_does_not_answer_is_an_error_without_its_password(
     assert said.startswith("Error: The database default (")
     assert "cannot be reached" in said
     assert "secret" not in said
+
+
+def test_a_file_that_cannot_be_made_is_an_error_with_its_folder(tmp_path: Path) -> None:
+    said = Project(tmp_path, "sqlite:////dev/null/app.db").refused("upgrade")
+    assert said.startswith("Error: ")
+    assert "/dev/null" in said
+
+
+def test_what_alembic_says_of_its_own_start_is_in_nobody_s_log(tmp_path: Path, sqlite_database: str) -> None:
+    (tmp_path / "app.py").write_text(TALKATIVE, encoding="utf-8")
+    (tmp_path / "trivet.toml").write_text(
+        f'app = "app:app"\nplugins = ["db"]\n[db]\nurl = "{sqlite_database}"\n', encoding="utf-8"
+    )
+    for args, marks in {("--help",): "", ("hello",): "False", ("db", "check"): "root talks"}.items():
+        ran = subprocess.run(
+            [sys.executable, "-m", "trivet", *args], cwd=tmp_path, capture_output=True, text=True, timeout=50
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert marks in ran.stdout + ran.stderr
+        assert "plugin alembic" not in ran.stderr
+
+
+TALKATIVE = """
+import logging, sys
+import click
+from trivet import Trivet
+from trivet_db import SQLAlchemy
+logging.basicConfig(level=logging.INFO)
+logging.getLogger().info("root talks")
+app = Trivet(__name__)
+db = SQLAlchemy(app)
+@app.cli.command()
+def hello():
+    click.echo("alembic" in sys.modules)
+"""
 
 
 def test_loggers_are_left_as_they_are(project: Project) -> None:
@@ -192,6 +229,72 @@ def test_an_upgrade_waits_for_whoever_writes_to_an_sqlite_file(tmp_path: Path, s
         assert "waiting for another process" in project.done("upgrade")
         assert time.monotonic() - begun > 5
     engine.dispose()
+
+
+HOLDING = """
+import sys
+import sqlalchemy as sa
+with sa.create_engine({url!r}).connect() as connection:
+    connection.exec_driver_sql({lock!r})
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def hold(project: Project) -> Iterator[Callable[[], None]]:
+    """Let another process hold what a migration locks, until the function that this gives is called."""
+    place = f"{sa.make_url(project.url or '').database} alembic_version"
+    locks = {
+        "sqlite": "BEGIN IMMEDIATE",
+        "postgresql": f"SELECT pg_advisory_lock({crc32(b'trivet-db alembic_version')})",
+        "mysql": f"SELECT get_lock('trivet-db {crc32(place.encode()):08x}', 5)",
+    }
+    lock = locks[sa.make_url(project.url or "").get_backend_name()]
+    script = HOLDING.format(url=project.url, lock=lock)
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+
+    def let_go() -> None:
+        process.communicate(timeout=20)
+
+    yield let_go
+    let_go()
+
+
+@pytest.mark.parametrize("command", ["upgrade", "downgrade", "stamp"])
+def test_another_process_that_goes_on_migrating_is_waited_for_only_so_long(
+    project: Project, hold: Callable[[], None], command: str
+) -> None:
+    project.write("first", ONE)
+    project.settings = {"DB_MIGRATION_WAIT": 0.3}
+    said = project.refused(command)
+    if "sqlite" not in str(project.url):  # SQLite waits by itself first, for longer than that
+        assert "default: waiting for another process that is migrating it" in said
+    assert f"Another process has been migrating the database default ({shown(project)})" in said
+    assert "for the 0.3 seconds that this one waits" in said
+    assert "The option migration_wait in [db]" in said
+    hold()
+    project.done("upgrade")
+    assert project.look().tables == {"one"}
+
+
+def test_with_no_seconds_to_wait_nothing_is_waited_for(project: Project, hold: Callable[[], None]) -> None:
+    project.write("first", ONE)
+    project.settings = {"DB_MIGRATION_WAIT": 0}
+    said = project.refused("upgrade")
+    assert "waiting for" not in said
+    assert "for the 0 seconds" in said
+
+
+def test_what_an_sqlite_connection_waits_by_itself_stays_as_it_was(tmp_path: Path, sqlite_database: str) -> None:
+    project = Project(tmp_path, sqlite_database)
+    project.write(
+        "first", "op.execute(f'CREATE TABLE t{op.get_bind().exec_driver_sql(\"PRAGMA busy_timeout\").scalar()} (x)')"
+    )
+    project.done("upgrade")
+    assert project.look().tables == {"t5000"}
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -150,7 +150,7 @@ def test_options_come_from_the_file(tmp_path: Path) -> None:
     assert list(state.engines) == [None, "audit"]
     assert state.pager.max_per_page == 7
     assert state.engines.settings[None].place == "trivet.toml: [db] url"
-    assert state.engines.settings["audit"].arguments == {"pool_size": 2}
+    assert state.engines.settings["audit"].arguments == {"hide_parameters": True, "pool_size": 2}
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,46 @@ def test_savepoints_of_sessions_inside_one_another_are_not_confused(kit: Kit) ->
         assert kit.titles() == {"outer"}
 
 
+def test_a_commit_that_a_rollback_around_it_has_undone_is_not_passed_over(kit: Kit) -> None:
+    with rolled_back(kit.app), kit.app.app_context():
+        kit.db.session.add(kit.Task(title="outer"))
+        kit.db.session.flush()
+        kit.add("inner")
+        assert "inner" in kit.titles()
+        kit.db.session.rollback()
+        with pytest.raises(OuterTransactionError, match=r"committed was undone.*throwaway_database"):
+            kit.titles()
+    assert kit.titles() == set()
+
+
+def test_a_commit_before_the_one_around_it_commits_is_kept(kit: Kit) -> None:
+    with rolled_back(kit.app), kit.app.app_context():
+        for number in range(2):
+            kit.db.session.add(kit.Task(title=f"outer {number}"))
+            kit.db.session.flush()
+            kit.add(f"inner {number}")
+            kit.db.session.commit()
+        kit.db.session.add(kit.Task(title="undone"))
+        kit.db.session.flush()
+        kit.db.session.rollback()
+        assert kit.titles() == {"outer 0", "inner 0", "outer 1", "inner 1"}
+
+
+def test_a_rollback_that_undoes_what_the_one_around_it_has_written_meanwhile_says_so(kit: Kit) -> None:
+    with rolled_back(kit.app), kit.app.app_context():
+        outer = kit.db.session()
+        outer.add(kit.Task(title="before"))
+        outer.flush()
+        with kit.app.app_context():
+            kit.db.session.add(kit.Task(title="inner"))
+            kit.db.session.flush()
+            outer.add(kit.Task(title="meanwhile"))
+            outer.flush()
+            kit.db.session.rollback()
+        with pytest.raises(OuterTransactionError, match="rolled back by another one"):
+            outer.commit()
+
+
 def test_a_transaction_that_another_one_around_it_has_undone_says_so(kit: Kit) -> None:
     with rolled_back(kit.app), kit.app.app_context():
         outer = kit.db.session()

@@ -1,6 +1,7 @@
 """What type checkers make of typed models: nothing to complain of, without a plugin or an ignore."""
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -130,25 +131,40 @@ migrations = Migrations("shop", "migrations", metadata=Base.metadata)
 '''
 
 
+EXAMPLE_PROJECT = Path(__file__).parents[3] / "examples" / "tasks" / "tasks"
+STRICT = '{"typeCheckingMode": "strict"}'
+need_mypy = pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
+need_pyright = pytest.mark.skipif(importlib.util.find_spec("basedpyright") is None, reason="pyright is not installed")
+
+
 def check(folder: Path, *command: str) -> str:
-    """Run a type checker over the example, and return what it prints if it is not content."""
-    (folder / "example.py").write_text(EXAMPLE, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", *command, "example.py"], cwd=folder, capture_output=True, text=True, timeout=300
-    )
+    """Run a type checker in a folder, and return what it prints if it is not content."""
+    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=300)
     return done.stdout + done.stderr if done.returncode else ""
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
-def test_mypy_has_nothing_to_say(tmp_path: Path) -> None:
-    assert check(tmp_path, "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "--config-file=") == ""
+@pytest.fixture(params=["a page of everything", "the example of a task list"])
+def typed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return a folder with a typed program in it."""
+    if request.param == "a page of everything":
+        (tmp_path / "example.py").write_text(EXAMPLE, encoding="utf-8")
+    else:
+        shutil.copytree(EXAMPLE_PROJECT, tmp_path / "tasks")
+    return tmp_path
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(importlib.util.find_spec("pyright") is None, reason="pyright is not installed")
-def test_pyright_has_nothing_to_say(tmp_path: Path) -> None:
-    assert check(tmp_path, "pyright", "--pythonpath", sys.executable) == ""
+@need_mypy
+def test_mypy_has_nothing_to_say(typed: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    cache = str(tmp_path_factory.mktemp("cache"))
+    assert check(typed, "mypy", "--strict", "--cache-dir", cache, "--config-file=", ".") == ""
+
+
+@pytest.mark.timeout(300)
+@need_pyright
+def test_pyright_has_nothing_to_say(typed: Path) -> None:
+    (typed / "pyrightconfig.json").write_text(STRICT, encoding="utf-8")
+    assert check(typed, "basedpyright", "--pythonpath", sys.executable) == ""
 
 
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

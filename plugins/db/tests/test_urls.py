@@ -56,6 +56,13 @@ def test_the_old_name_of_postgresql_is_corrected() -> None:
         read_url("postgres://user:s3cret@host/db", "here")
 
 
+@pytest.mark.parametrize("text", ["postgresql://u:p@s3cret@host/db", "mysql+pymysql://u:p@s3cret@@host:3306"])
+def test_an_at_sign_that_is_not_escaped_is_told_without_showing_what_follows(text: str) -> None:
+    with pytest.raises(DatabaseConfigError, match="write '%40' instead of '@'") as caught:
+        read_url(text, "here")
+    assert "s3cret" not in str(caught.value)
+
+
 def test_a_url_object_will_do() -> None:
     url = URL.create("sqlite", database="app.db")
     assert read_url(url, "here") is url
@@ -140,6 +147,13 @@ def test_without_greenlet_there_are_no_asynchronous_sessions(installed: set[str]
 def test_one_kind_of_driver_is_enough(installed: set[str]) -> None:
     installed |= {"asyncpg"}
     check_url(make_url("postgresql://host/db"), "here")
+
+
+@pytest.mark.parametrize("named", ["postgresql+psycopg2", "postgresql+asyncpg"])
+def test_a_driver_that_is_named_has_to_be_there(installed: set[str], named: str) -> None:
+    installed |= {"psycopg"}
+    with pytest.raises(MissingDriverError, match="pip install"):
+        check_url(make_url(f"{named}://host/db"), "here")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ __all__ = [
     "AsyncSession",
     "DatabaseConfigError",
     "KeysetPage",
+    "MigrationError",
     "Migrations",
     "MissingDriverError",
     "Model",
@@ -18,7 +19,10 @@ __all__ = [
     "SQLAlchemy",
     "Session",
     "UnknownBindError",
+    "downgrade",
     "get_recorded_queries",
+    "stamp",
+    "upgrade",
 ]
 
 # Imported when they are asked for: pytest imports this package in every run, for the fixtures in it. What type
@@ -27,6 +31,7 @@ _HOMES = {
     "AsyncSession": "session",
     "DatabaseConfigError": "errors",
     "KeysetPage": "pagination",
+    "MigrationError": "migrating.errors",
     "Migrations": "state",
     "MissingDriverError": "errors",
     "Model": "model",
@@ -38,7 +43,10 @@ _HOMES = {
     "SQLAlchemy": "extension",
     "Session": "session",
     "UnknownBindError": "errors",
+    "downgrade": "migrating.calling",
     "get_recorded_queries": "seen",
+    "stamp": "migrating.calling",
+    "upgrade": "migrating.calling",
 }
 
 

@@ -2,6 +2,8 @@
 
 from .errors import DatabaseConfigError, MissingDriverError, PageError, UnknownBindError
 from .extension import SQLAlchemy
+from .migrating.calling import downgrade, stamp, upgrade
+from .migrating.errors import MigrationError
 from .model import Model
 from .options import Options
 from .pagination import KeysetPage, Pagination
@@ -14,6 +16,7 @@ __all__ = [
     "AsyncSession",
     "DatabaseConfigError",
     "KeysetPage",
+    "MigrationError",
     "Migrations",
     "MissingDriverError",
     "Model",
@@ -25,5 +28,8 @@ __all__ = [
     "SQLAlchemy",
     "Session",
     "UnknownBindError",
+    "downgrade",
     "get_recorded_queries",
+    "stamp",
+    "upgrade",
 ]

@@ -135,7 +135,7 @@ class Engines(Mapping[str | None, Engine]):
         try:
             arguments = _with_defaults(url, self.settings[key].arguments)
             return create(complete(url, self._folder), **arguments)
-        except (TypeError, ValueError, AttributeError, sa.exc.ArgumentError) as error:
+        except (TypeError, ValueError, AttributeError, sa.exc.ArgumentError, DatabaseConfigError) as error:
             said = without_secrets(str(error), url)
             raise DatabaseConfigError(f"The engine of {place} cannot be made: {said}") from None
 
@@ -210,7 +210,7 @@ def _with_defaults(url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
             chosen.setdefault("poolclass", pool.StaticPool)
             chosen["connect_args"] = {"check_same_thread": False, **chosen.get("connect_args", {})}
         elif url.get_driver_name() == "aiosqlite":
-            chosen.setdefault("poolclass", pool.AsyncAdaptedQueuePool)  # not so by itself before SQLAlchemy 2.0.38
+            chosen.setdefault("poolclass", pool.AsyncAdaptedQueuePool)
         return chosen
     if chosen.get("poolclass") not in (pool.NullPool, pool.StaticPool):
         # A connection that the server or the network has dropped meanwhile is noticed before it is used.

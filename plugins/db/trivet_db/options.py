@@ -36,6 +36,8 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     :ivar models: import paths of what holds the models, for migrations and ``trivet db create``: a module, or a
         ``SQLAlchemy`` object, a declarative base or a ``MetaData`` in one (``"todo.models:db"``).
     :ivar migrations: the folder with the application's own revisions, from the project's folder.
+    :ivar migration_wait: seconds that a migration waits for another process which is migrating the same database;
+        None: as long as it takes.
     """
 
     url: Secret | None = None
@@ -50,6 +52,7 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     max_per_page: Positive = 100
     models: tuple[str, ...] | str = ()
     migrations: str = "migrations"
+    migration_wait: Annotated[float, msgspec.Meta(ge=0)] | None = 60.0
 
     def __repr__(self) -> str:
         """Leave out what may hold a password."""

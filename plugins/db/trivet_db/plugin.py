@@ -8,7 +8,7 @@ from werkzeug.exceptions import InternalServerError
 
 from trivet import HTTPException, Plugin, hookimpl, specialised
 
-from . import hooks
+from . import health, hooks
 from .errors import is_away
 from .options import Options
 from .state import NAME, State
@@ -79,8 +79,8 @@ def trivet_shell_context(app: Any) -> dict[str, Any]:
 
 @hookimpl
 def trivet_describe(app: Any) -> list[str]:
-    """Say which databases there are, and the state of their pools."""
-    return State.of(app).describe()
+    """Say which databases there are, whether they can be reached, and the state of their pools."""
+    return [str(one) for one in health.examine(State.of(app).engines, app.instance_path)]
 
 
 # -- requests

@@ -14,7 +14,7 @@ from .errors import DatabaseConfigError
 from .options import Merged, Options, engines_of, merge_familiar
 from .paging import Pager
 from .seen import Watch
-from .urls import check_url, read_url, shown
+from .urls import check_url, read_url
 
 NAME = "db"
 
@@ -85,6 +85,8 @@ class State:
         merged = self._merged
         places = {one.name: one.origin for one in self.app.plugins.describe_options(NAME, self.app.config)}
         below = self.faces[0].engine_options if self.faces else {}
+        if not (self.app.debug or merged.options.echo):  # errors are logged, and values may be anybody's secrets
+            below = {"hide_parameters": True, **below}
         settings = engines_of(merged, {**places, **merged.places}, below)
         return Engines(settings, self.app.instance_path, self._made)
 
@@ -166,16 +168,6 @@ class State:
             metadata = getattr(one, "metadata", None)
             if isinstance(metadata, sa.MetaData) and metadata not in self.bases:
                 self.bases.append(metadata)
-
-    def describe(self) -> list[str]:
-        """Return lines for people who check an installation: databases without passwords, and pools."""
-        lines = []
-        made = dict(self.engines.made())
-        for key, settings in self.engines.settings.items():
-            name = "default" if key is None else key
-            pool = made[key].pool.status() if key in made else "not connected"
-            lines.append(f"{name}: {shown(read_url(settings.url, settings.place))}, {pool}")
-        return lines
 
     def metadatas(self) -> Iterator[tuple[str | None, sa.MetaData]]:
         """Yield all metadata with the bind keys they belong to."""

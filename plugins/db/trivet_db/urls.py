@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from .errors import DatabaseConfigError, MissingDriverError
 
@@ -43,6 +43,11 @@ def read_url(text: str | URL, place: str) -> URL:
             f"{place}: this is not a database URL. Write dialect, host and database, as in "
             "'sqlite:///app.db' or 'postgresql://user:password@host/database'."
         ) from None
+    if "@" in (url.host or ""):
+        # SQLAlchemy splits at the first one: what follows is a part of the password, and would be shown.
+        raise DatabaseConfigError(
+            f"{place}: there is more than one '@' in this URL. In a user name or a password write '%40' instead of '@'."
+        )
     if url.drivername == "postgres":
         raise DatabaseConfigError(f"{place}: write 'postgresql://' instead of 'postgres://'.")
     return url
@@ -104,13 +109,18 @@ def check_url(url: URL, place: str) -> None:
 
     :raises DatabaseConfigError: there is none.
     """
-    try:
-        url = for_sync(url, place)
-    except MissingDriverError as missing:
+    if is_async(url):
+        url = for_async(url, place)
+    else:
         try:
-            url = for_async(url, place)  # all sessions may be asynchronous
-        except MissingDriverError:
-            raise missing from None
+            url = for_sync(url, place)
+        except MissingDriverError as missing:
+            if "+" in url.drivername:
+                raise  # one that was asked for by name
+            try:
+                url = for_async(url, place)  # all sessions may be asynchronous
+            except MissingDriverError:
+                raise missing from None
     check_dialect(url, place)
 
 
@@ -139,6 +149,7 @@ def complete(url: URL, folder: str | Path) -> URL:
     """Return a URL with what its database needs: a full path for an SQLite file, all of Unicode for MySQL.
 
     :param folder: where the relative name of an SQLite file starts from; it is made.
+    :raises DatabaseConfigError: it cannot be made.
     """
     if url.get_driver_name() in ("pymysql", "mysqldb", "aiomysql", "asyncmy") and "charset" not in url.query:
         return url.update_query_dict({"charset": "utf8mb4"})
@@ -149,7 +160,10 @@ def complete(url: URL, folder: str | Path) -> URL:
         return url
     scheme = "file:" if name.startswith("file:") and url.query.get("uri") else ""
     path = Path(folder) / name.removeprefix(scheme)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseConfigError(f"the folder {path.parent} cannot be made: {error.strerror}") from error
     return url.set(database=f"{scheme}{path}")
 
 
@@ -167,6 +181,21 @@ def is_in_memory(url: URL) -> bool:
 def shown(url: str | URL) -> str:
     """Return a URL for people, without its password and its query, which may hold one."""
     return make_url(url).set(query={}).render_as_string(hide_password=True)
+
+
+def said_by(error: BaseException, url: URL | None = None) -> str:
+    """Return what an error says in one line, without the values of a statement.
+
+    :param url: whose secrets are not shown.
+    """
+    shown: BaseException = error
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        shown = error.orig
+    lines = [line.strip() for line in str(shown).splitlines() if line.strip()]
+    text = " ".join(lines) or "no reason was given"
+    if url is not None:
+        text = without_secrets(text, url)
+    return f"{type(shown).__name__}: {text}".removesuffix(".")
 
 
 def without_secrets(text: str, url: URL) -> str:

@@ -1,28 +1,28 @@
 """Commands that write migrations and run them."""
 
 import os
-import sys
+from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 
 import click
 from alembic.script import Script
 
 from ..migrating import APP, Layout, MigrationError, downgrade, merge, migrate, revise, stamp, upgrade
+from ..migrating.choosing import key_of, scripts_for, targeted
+from ..migrating.scripts import no_revision
 from ..migrating.writing import grouped, require_current
 from .options import (
     NO_MODELS,
     bind_option,
     branch_option,
-    key_of,
     message_option,
     note_left_aside,
     pass_layout,
     rev_id_option,
     say,
-    scripts_for,
     sql_option,
     tag_option,
-    targeted,
 )
 
 _WHOSE = "The branch: a plugin's name; else the application's own."
@@ -38,12 +38,11 @@ def init_command(layout: Layout, bind: str | None) -> None:
     Only revisions are kept in it. A folder of Flask-Migrate's is taken over as it is.
     """
     key = key_of(layout, bind)
-    named = [layout.folder if key is None else layout.top / key]
-    for folder in named if bind is not None else dict.fromkeys(one.branches[0].folder for one in layout.databases):
-        there = folder.is_dir()
-        folder.mkdir(parents=True, exist_ok=True)
-        files = len(list(folder.glob("*.py")))
-        click.echo(f"{_shown(folder)}: {f'there already, with {files} revisions' if there else 'made'}")
+    if bind is not None:
+        _make_folders([layout.folder if key is None else layout.top / key])
+    else:
+        _make_folders(layout.missing())  # plugins are asked again afterwards, and refused without them
+        _make_folders(one.branches[0].folder for one in layout.databases if one.key is None or not one.is_a_plugin_s)
     note_left_aside(layout)
 
 
@@ -145,10 +144,14 @@ def merge_command(
     rev_id: str | None,
 ) -> None:
     """Write a revision that follows several REVISIONS: 'heads', all heads of the branch, if none are given."""
-    for group in grouped(scripts_for(layout, bind, branch), branch):
-        scripts = group[0]
-        if not all(scripts.knows(one) for one in revisions):
-            continue
+    found = [group[0] for group in grouped(scripts_for(layout, bind, branch), branch)]
+    knowing = [one for one in found if all(one.knows(name) for name in revisions)]
+    if not knowing:
+        unknown = next((name for name in revisions if not any(one.knows(name) for one in found)), None)
+        if unknown is not None:
+            raise no_revision(found, unknown)
+        raise MigrationError(f"{', '.join(revisions)} are of different databases, so they cannot be merged.")
+    for scripts in knowing:
         made = merge(scripts, revisions, message, branch=branch, rev_id=rev_id)
         if made is None:
             click.echo(f"{scripts.database.name}: nothing to merge, there is one head")
@@ -172,10 +175,11 @@ def upgrade_command(
     processes that upgrade one database at once, one does it, and the others wait.
     """
     note_left_aside(layout)
-    for scripts in targeted(layout, bind, branch, target):
+    for scripts in targeted(layout, bind, branch, target, ranges=sql):
         if sql:
-            click.echo(f"-- {scripts.database.name}")
-            upgrade(scripts, target, branch=branch, sql=sys.stdout, tag=tag, say=say)
+            text = StringIO()
+            upgrade(scripts, target, branch=branch, sql=text, tag=tag, say=say)
+            click.echo(f"-- {scripts.database.name}\n{text.getvalue()}", nl=False)
             continue
         count = upgrade(scripts, target, branch=branch, tag=tag, say=say)
         if not count:
@@ -197,10 +201,11 @@ def downgrade_command(
     TARGET is a revision that stays, 'base', or '-2' for the last two; with --sql only 'from:to'.
     """
     note_left_aside(layout)
-    for scripts in targeted(layout, bind, branch, target):
+    for scripts in targeted(layout, bind, branch, target, ranges=sql):
         if sql:
-            click.echo(f"-- {scripts.database.name}")
-            downgrade(scripts, target, branch=branch, sql=sys.stdout, tag=tag, say=say)
+            text = StringIO()
+            downgrade(scripts, target, branch=branch, sql=text, tag=tag, say=say)
+            click.echo(f"-- {scripts.database.name}\n{text.getvalue()}", nl=False)
             continue
         count = downgrade(scripts, target, branch=branch, tag=tag, say=say)
         if not count:
@@ -218,6 +223,14 @@ def stamp_command(layout: Layout, target: str, branch: str | None, bind: str | N
     for scripts in targeted(layout, bind, branch, target):
         at = stamp(scripts, target, branch=branch, purge=purge, say=say)
         click.echo(f"{scripts.database.name}: at {', '.join(at) or 'no revision'}")
+
+
+def _make_folders(folders: Iterable[Path]) -> None:
+    for folder in dict.fromkeys(folders):
+        there = folder.is_dir()
+        folder.mkdir(parents=True, exist_ok=True)
+        files = len(list(folder.glob("*.py")))
+        click.echo(f"{_shown(folder)}: {f'there already, with {files} revisions' if there else 'made'}")
 
 
 def _written(name: str, script: Script) -> None:

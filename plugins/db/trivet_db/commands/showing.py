@@ -6,6 +6,7 @@ import click
 from alembic.script import Script
 
 from ..migrating import Layout, MigrationError, Scripts, Standing, difference_of, standing_of
+from ..migrating.choosing import scripts_for, targeted
 from .options import (
     bind_option,
     branch_option,
@@ -13,8 +14,6 @@ from .options import (
     note_left_aside,
     pass_layout,
     print_json,
-    scripts_for,
-    targeted,
 )
 
 _ONLY = "This branch only: a plugin's name, or 'app' for the application's own. Else all of them."

@@ -5,10 +5,11 @@ import sqlalchemy as sa
 
 from ..client import run_client
 from ..migrating import Layout, MigrationError
-from ..migrating.errors import said_by
+from ..migrating.choosing import databases, key_of
 from ..migrating.layout import implementations
 from ..migrating.tables import create_tables, drop_tables
-from .options import NO_MODELS, bind_option, databases, key_of, pass_layout
+from ..urls import said_by
+from .options import NO_MODELS, bind_option, pass_layout
 
 
 @click.command("shell")

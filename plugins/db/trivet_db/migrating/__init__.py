@@ -1,5 +1,6 @@
 """Migrations: which there are, how they are run and written, and what they leave to do. Alembic does the work."""
 
+from . import quiet as quiet
 from .errors import MigrationError
 from .layout import APP, Branch, Database, Layout
 from .running import downgrade, stamp, upgrade

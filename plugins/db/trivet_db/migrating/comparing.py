@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 
 from .connecting import reading
 from .layout import Branch, Database
+from .naming import is_left_by_key
 
 
 def naming_of(branch: Branch) -> sa.MetaData | None:
@@ -20,7 +21,6 @@ def options_for(database: Database, branch: Branch) -> dict[str, Any]:
     """Return the options of Alembic's context for the models of one branch."""
     models: Any = branch.metadata[0] if len(branch.metadata) == 1 else list(branch.metadata) or sa.MetaData()
     schemas = {table.schema for metadata in branch.metadata for table in metadata.tables.values()} - {None}
-    foreign = database.foreign(branch)
     return {
         "target_metadata": models,
         "version_table": database.version_table,
@@ -30,7 +30,7 @@ def options_for(database: Database, branch: Branch) -> dict[str, Any]:
         "render_item": _render_item,
         "include_schemas": bool(schemas),
         "include_name": lambda name, kind, parents: kind != "schema" or name is None or name in schemas,
-        "include_object": Scope(branch, foreign).includes,
+        "include_object": Scope(database, branch).includes,
     }
 
 
@@ -40,17 +40,19 @@ class Scope:
     They drop only what they have made themselves: an unknown table may be another program's, or that of a plugin
     which is not enabled at the moment.
 
-    :param foreign: tables of other branches.
     :ivar left: unknown tables that were left as they are.
     """
 
-    def __init__(self, branch: Branch, foreign: frozenset[str]) -> None:
+    def __init__(self, database: Database, branch: Branch) -> None:
         self._branch = branch
-        self._foreign = foreign
+        self._foreign = database.foreign(branch)
+        self._keeps_indexes = database.url.get_backend_name() in ("mysql", "mariadb")
         self.left: list[str] = []
 
     def includes(self, item: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
         """Answer for Alembic's ``include_object``."""
+        if kind == "index" and reflected and other is None and self._keeps_indexes:
+            return not is_left_by_key(item)
         if kind != "table":
             return True
         key = f"{item.schema}.{name}" if item.schema else str(name)

@@ -1,6 +1,7 @@
 """A connection to migrate by: reached with a clear error, and held by one process at a time."""
 
 import asyncio
+import math
 import sqlite3
 import time
 import zlib
@@ -13,7 +14,8 @@ from sqlalchemy import event
 
 from ..errors import MissingDriverError
 from ..state import State
-from .errors import MigrationError, said_by
+from ..urls import is_in_memory, said_by
+from .errors import MigrationError
 from .layout import Database
 
 T = TypeVar("T")
@@ -76,10 +78,13 @@ def reading(connection: sa.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def alone(connection: sa.Connection, database: Database, say: Say) -> Iterator[None]:
+def alone(connection: sa.Connection, database: Database, say: Say, patience: float | None) -> Iterator[None]:
     """Keep other processes from migrating the same database in the block; wait until they have ended.
 
     What they have done by then is seen in the block.
+
+    :param patience: seconds to wait at most; None: as long as it takes.
+    :raises MigrationError: they have not ended by then.
     """
     ways: dict[str, Callable[..., Any]] = {
         "sqlite": _alone_sqlite,
@@ -91,24 +96,44 @@ def alone(connection: sa.Connection, database: Database, say: Say) -> Iterator[N
     if way is None:
         yield
         return
-    with way(connection, database, _Waiting(database, say)):
+    with way(connection, database, _Waiting(database, say, patience)):
         yield
 
 
 class _Waiting:
-    """Says once that another process is waited for, and waits a little each time."""
+    """Says once that another process is waited for, waits a little each time, and not for ever."""
 
-    def __init__(self, database: Database, say: Say) -> None:
+    def __init__(self, database: Database, say: Say, patience: float | None) -> None:
         self._database = database
         self._say = say
         self._said = False
+        self._patience = patience
+        self._end: float | None = None
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left to wait."""
+        if self._patience is None:
+            return math.inf
+        return self._patience if self._end is None else max(0.0, self._end - time.monotonic())
 
     def until(self, acquired: Callable[[], bool]) -> None:
+        """Wait until a function returns True.
+
+        :raises MigrationError: it has not done so in time.
+        """
+        self._end = None if self._patience is None else time.monotonic() + self._patience
         while not acquired():
+            if not self.left:
+                raise MigrationError(
+                    f"Another process has been migrating the database {self._database.title}, or writing to it, for "
+                    f"the {self._patience:g} seconds that this one waits. Nothing was done; look what that process "
+                    "does, and try again. The option migration_wait in [db] says how long to wait."
+                )
             if not self._said:
                 self._said = True
                 self._say(f"{self._database.name}: waiting for another process that is migrating it")
-            time.sleep(PAUSE)
+            time.sleep(min(PAUSE, self.left))
 
 
 @contextmanager
@@ -216,14 +241,29 @@ def _begin(connection: sa.Connection) -> None:
     raw: Any = connection.connection.driver_connection
     if raw.in_transaction:
         connection.exec_driver_sql("ROLLBACK")
-    waiting.until(lambda: _has_begun(connection))
+    waiting.until(lambda: _has_begun(connection, waiting.left))
 
 
-def _has_begun(connection: sa.Connection) -> bool:
+def _has_begun(connection: sa.Connection, patience: float) -> bool:
+    """Try to begin a transaction that writes; SQLite itself waits for the file, but not longer than there is time."""
+    timeout = int(connection.exec_driver_sql("PRAGMA busy_timeout").scalar() or 0)
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(min(timeout, patience * 1000))}")
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     except sa.exc.OperationalError as error:
         if "locked" not in str(error.orig):
             raise
         return False
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {timeout}")
     return True
+
+
+def let_go(app: Any) -> None:
+    """Close the connections that are idle, but for those to memory, where closing would be dropping."""
+    state: State | None = app.extensions.get("trivet_db")
+    if state is None or "engines" not in state.__dict__:
+        return
+    for _, engine in state.engines.made():
+        if not is_in_memory(engine.url):
+            engine.dispose()

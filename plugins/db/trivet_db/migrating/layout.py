@@ -92,6 +92,12 @@ class Database:
         """What Flask-Migrate's revisions for several databases call it."""
         return self.key or ""
 
+    @property
+    def is_a_plugin_s(self) -> bool:
+        """Whether only plugins have tables here, as in the database of a tenant."""
+        own, *others = self.branches
+        return bool(others) and not own.modelled and not own.files
+
     def branch(self, name: str | None) -> Branch:
         """Return a branch; without a name the application's.
 
@@ -132,8 +138,8 @@ class Layout:
         self.app = app
         self.state = State.of(app)
         project = app.plugins.project
-        start = project.path.parent if project.path is not None else Path(app.root_path)
-        self.top = Path(start, self.state.options.migrations)
+        self._home = project.path.parent if project.path is not None else Path(app.root_path)
+        self.top = Path(self._home, self.state.options.migrations)
         self.folder = self.top / "versions" if (self.top / "versions").is_dir() else self.top
 
     @property
@@ -211,9 +217,36 @@ class Layout:
             )
         return database.key is None or any(one.modelled or one.folder.is_dir() for one in database.branches)
 
+    def missing(self) -> list[Path]:
+        """Return the folders that plugins of the project itself name for their migrations, and that are not there yet.
+
+        A plugin that is installed has to bring its own.
+        """
+        wanted = [Path(one.folder) for _, one in self._brought()]
+        return [folder for folder in wanted if not folder.is_dir() and self._is_own(folder)]
+
+    def _is_own(self, folder: Path) -> bool:
+        """Tell whether a folder is of the project, and not of what is installed in it."""
+        where = folder.resolve()
+        return where.is_relative_to(self._home.resolve()) and "site-packages" not in where.parts
+
     def _shipped(self) -> Iterator[tuple[str, Migrations]]:
-        """Ask the plugins for their migrations, and yield them with the plugins' names."""
+        """Ask the plugins for their migrations, and yield them with the plugins' names, where all is well."""
         known = self.state.engines.settings
+        for plugin, one in self._brought():
+            if not Path(one.folder).is_dir():
+                advice = "trivet db init makes it." if self._is_own(Path(one.folder)) else "Make it, or mend the path."
+                raise DatabaseConfigError(
+                    f"The plugin {plugin!r} says its migrations are in {one.folder}; there is no such folder. {advice}"
+                )
+            if one.bind_key not in known:
+                raise DatabaseConfigError(
+                    f"The migrations of the plugin {plugin!r}: {unknown_bind(one.bind_key, known)}"
+                )
+            yield plugin, one
+
+    def _brought(self) -> Iterator[tuple[str, Migrations]]:
+        """Ask the plugins for their migrations, and yield them with the plugins' names."""
         for plugin, bring in implementations(self.app, "trivet_db_migrations"):
             given = bring()
             for one in given if isinstance(given, list) else [] if given is None else [given]:
@@ -221,14 +254,6 @@ class Layout:
                     raise DatabaseConfigError(
                         f"The plugin {plugin!r} returned {type(one).__name__} from trivet_db_migrations, not a "
                         "trivet_db.Migrations or a list of them."
-                    )
-                if not Path(one.folder).is_dir():
-                    raise DatabaseConfigError(
-                        f"The plugin {plugin!r} says its migrations are in {one.folder}; there is no such folder."
-                    )
-                if one.bind_key not in known:
-                    raise DatabaseConfigError(
-                        f"The migrations of the plugin {plugin!r}: {unknown_bind(one.bind_key, known)}"
                     )
                 yield plugin, one
 

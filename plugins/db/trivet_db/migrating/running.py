@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,9 +12,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
 from alembic.util import CommandError
 
+from ..urls import said_by
 from .comparing import naming_of, options_for
 from .connecting import ENFORCED, Say, alone, on_connection, reading
-from .errors import MigrationError, said_by
+from .errors import MigrationError
 from .layout import APP, Database
 from .scripts import Scripts
 
@@ -124,14 +126,12 @@ def upgrade(
 
     :param target: a revision, ``"heads"``, ``"+1"``; with ``sql`` also ``"from:to"``.
     :param branch: the only branch to take; None: all of them, and for ``"+1"`` the application's own.
-    :param sql: write the statements there instead of running them.
+    :param sql: write the statements there instead of running them; the count is that of the revisions then.
     :raises MigrationError: there is more than one head, the database cannot be reached, or a revision fails.
     """
     if sql is not None:
         found = scripts.upward(target, branch, ()) if ":" not in target else target
-        if found is not None:
-            command.upgrade(scripts.config(Environment(scripts, None, _mute), sql), found, sql=True, tag=tag)
-        return 0
+        return _print(scripts, "upgrade", found, sql, tag) if found is not None else 0
     if target in ("head", "heads"):
         scripts.upward(target, branch, ())  # says what is wrong with the files before anything is connected to
 
@@ -158,8 +158,8 @@ def downgrade(
     :raises MigrationError: the database cannot be reached, or a revision fails.
     """
     if sql is not None:
-        command.downgrade(scripts.config(Environment(scripts, None, _mute), sql), target, sql=True, tag=tag)
-        return 0
+        scripts.check_range(target, branch)
+        return _print(scripts, "downgrade", target, sql, tag)
 
     def run(environment: Environment, at: tuple[str, ...]) -> None:
         found = scripts.downward(target, branch, at)
@@ -188,12 +188,51 @@ def stamp(
     return at
 
 
+def _print(scripts: Scripts, way: str, target: str, output: TextIO, tag: str | None) -> int:
+    """Write the statements of revisions, or nothing at all if one of them cannot be written.
+
+    :raises MigrationError: a revision asks the database something, or there is no such way.
+    """
+    text = StringIO()
+    environment = Environment(scripts, None, _mute)
+    try:
+        getattr(command, way)(scripts.config(environment, text), target, sql=True, tag=tag)
+    except Exception as error:
+        if environment.failing is not None:
+            raise _unprintable(environment.database, environment.failing, error) from error
+        if not isinstance(error, CommandError):
+            raise
+        raise _no_way(way, target) from error
+    if ":" in target and not environment.count:
+        raise _no_way(way, target)
+    output.write(text.getvalue())
+    return environment.count
+
+
+def _no_way(way: str, target: str) -> MigrationError:
+    start, _, end = target.partition(":")
+    first = "earlier one first, as in base:heads" if way == "upgrade" else "later one first, as in heads:base"
+    return MigrationError(f"There is nothing to {way} from {start or 'base'!r} to {end!r}. Write the {first}.")
+
+
+def _unprintable(database: Database, script: Script, error: Exception) -> MigrationError:
+    """Return the error for a revision that cannot be told without a database."""
+    said = said_by(error, database.url)
+    if isinstance(error, CommandError) and database.url.get_backend_name() == "sqlite":
+        said = "SQLite alters a table by making it anew, and for that it has to be looked at"
+    return MigrationError(
+        f"The statements of revision {script.revision} of {database.name} cannot be printed, "
+        f"{_place(error, script)}: {said}. --sql connects to no database. Run it: trivet db upgrade, on a copy of the "
+        "database if need be."
+    )
+
+
 def _run(scripts: Scripts, run: Callable[[Environment, tuple[str, ...]], None], say: Say, *, known: bool = True) -> int:
     """Run a command alone, and say which revision has failed if one does."""
     database = scripts.database
 
     def work(connection: sa.Connection) -> int:
-        with alone(connection, database, say):
+        with alone(connection, database, say, scripts.layout.state.options.migration_wait):
             at = current_heads(connection, database)
             if known:
                 scripts.applied(at)

@@ -1,5 +1,6 @@
 """The revisions of one database: which there are, in which branch, and what a target on a command line means."""
 
+import difflib
 import os
 import re
 import traceback
@@ -13,12 +14,15 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
-from .errors import MigrationError, said_by
+from ..urls import said_by
+from .errors import MigrationError
 from .layout import APP, Branch, Database, Layout
 
 ENVIRONMENT = Path(__file__).parent.parent / "environment"
 _RELATIVE = re.compile(r"[+-]\d+$")
+_IDENTIFIER = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"']+)[\"']", re.MULTILINE)
 _ALL = ("head", "heads")
+_RESERVED = ("base", *_ALL)
 
 
 class Scripts:
@@ -37,7 +41,8 @@ class Scripts:
                 warnings.filterwarnings("error", r"Revision \S+ (referenced from|is present more than once)")
                 self._all = list(self.directory.walk_revisions())
         except (CommandError, UserWarning) as error:
-            raise MigrationError(f"The migrations of {database.name} do not fit together: {error}") from error
+            said = f"The migrations of {database.name} do not fit together: {error}"
+            raise MigrationError(f"{said}{self._doubled()}") from error
         except Exception as error:
             raise MigrationError(f"{self._blamed(error)} cannot be loaded: {said_by(error)}.") from error
 
@@ -73,6 +78,18 @@ class Scripts:
             if Path(frame.filename).parent.resolve() in self._branches:
                 return f"{frame.filename}:{frame.lineno}"
         return f"A revision of {self.database.name}"
+
+    def _doubled(self) -> str:
+        """Name the files that have one identifier, if there are such files."""
+        by_name: dict[str, list[Path]] = {}
+        for file in (file for branch in self.database.branches for file in branch.files):
+            for name in _IDENTIFIER.findall(file.read_text(encoding="utf-8")):
+                by_name.setdefault(name, []).append(file)
+        return "".join(
+            f". {name!r} is in {' and in '.join(map(str, files))}: give one of them another identifier, or delete it"
+            for name, files in by_name.items()
+            if len(files) > 1
+        )
 
     # -- what there is
 
@@ -153,13 +170,25 @@ class Scripts:
         got = {one.revision for one in self.applied(current)}
         return [one for one in reversed(self._all) if one.revision not in got]
 
+    def check_new(self, rev_id: str | None) -> None:
+        """Look whether an identifier can be that of a new revision; None: one is made up.
+
+        :raises MigrationError: it is taken; the message names the file that has it.
+        """
+        if rev_id in _RESERVED:
+            raise MigrationError(f"--rev-id: {rev_id!r} means revisions already, so none can be called that.")
+        for one in self._all:
+            if one.revision == rev_id:
+                raise MigrationError(
+                    f"--rev-id: there is a revision {rev_id!r} already, in {one.path}. Choose another identifier, or "
+                    "leave it out."
+                )
+
     # -- targets
 
     def knows(self, target: str) -> bool:
         """Tell whether everything that a target names is here: ``ab12:heads``, ``shop@head``, ``ab12+1``."""
-        names = [name for part in target.split(":") for name in part.split("@")]
-        bare = [_RELATIVE.sub("", name) for name in names]
-        return all(name in ("", "base", *_ALL) or self.find(name) is not None for name in bare)
+        return bool(target) and all(self.find(name) is not None for name in _named(target))
 
     def upward(self, target: str, branch: str | None, current: Iterable[str]) -> str | None:
         """Return what Alembic calls a target to go up to; None if there is nothing there.
@@ -183,13 +212,42 @@ class Scripts:
         if target == "base" and branch is None:
             return "base"
         if target != "base" and not _RELATIVE.fullmatch(target):
-            return target
+            return self._below(target, current)
         one = self._relative_branch(branch)
         got = [script for script in self.applied(current) if self.branch_of(script) is one]
         if not got and target == "base":
             return None
         left = 0 if target == "base" else len(got) - self._steps(target, "-", len(got))
         return got[left - 1].revision if left else f"{got[0].revision}@base"
+
+    def _below(self, target: str, current: Iterable[str]) -> str:
+        """Return a target that is a revision, if the database has got that one."""
+        found = self.find(target)
+        if found is not None and all(one.revision != found.revision for one in self.applied(current)):
+            raise MigrationError(
+                f"The database {self.database.name} has not got the revision {found.revision!r}, so it cannot be taken "
+                "down to it. trivet db current says where it is."
+            )
+        return target
+
+    def check_range(self, target: str, branch: str | None) -> None:
+        """Look whether a target says where to begin, as what is printed has to: no database is asked.
+
+        :raises MigrationError: it does not; the message has what to write.
+        """
+        if ":" in target:
+            return
+        head = self.head(self.database.branch(branch))
+        start = head.revision if head is not None else "heads"
+        end = target
+        if _RELATIVE.fullmatch(target):
+            there = self.of(self.database.branch(branch))
+            left = there[: len(there) - self._steps(target, "-", len(there))]
+            end = left[-1].revision if left else "base"
+        raise MigrationError(
+            f"--sql connects to no database, so it has to be told from where it goes down: trivet db downgrade "
+            f"{start}:{end} --sql"
+        )
 
     def _relative_branch(self, name: str | None) -> Branch:
         """Return the branch that ``+1`` and ``-1`` are counted in: the application's, if not the only one."""
@@ -208,3 +266,22 @@ class Scripts:
                 f"{self.database.name}: {target} asks for {steps} revisions, and there are {there} {way}."
             )
         return steps
+
+
+def _named(target: str) -> list[str]:
+    """Return the revisions and labels that a target names: ``ab12`` of ``ab12+1``."""
+    names = [_RELATIVE.sub("", name) for part in target.split(":") for name in part.split("@")]
+    return [name for name in names if name and name not in _RESERVED]
+
+
+def no_revision(among: Iterable[Scripts], target: str) -> MigrationError:
+    """Make the error for a target that none of some databases has."""
+    found = list(among)
+    unknown = [name for name in _named(target) if all(one.find(name) is None for one in found)]
+    if not unknown and target:
+        return MigrationError(f"No database here has all of {target!r}. Say which by --bind.")
+    name = unknown[0] if unknown else target
+    known = {one.revision for scripts in found for one in scripts.all()}
+    near = difflib.get_close_matches(name, known, n=1)
+    advice = f"Did you mean {near[0]!r}?" if near else "trivet db history lists those that there are."
+    return MigrationError(f"There is no revision {name!r}. {advice}")

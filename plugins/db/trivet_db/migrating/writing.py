@@ -9,11 +9,12 @@ from alembic.operations import ops
 from alembic.script import Script
 from alembic.util import CommandError
 
-from .comparing import Scope, options_for, owners
+from .comparing import Scope, describe, options_for, owners
 from .connecting import Say, on_connection
 from .errors import MigrationError
 from .layout import APP, Branch, Database
-from .scripts import Scripts
+from .naming import Naming, unnamed_uniques
+from .scripts import Scripts, no_revision
 from .standing import standing_of
 
 
@@ -121,7 +122,7 @@ class Comparison:
         for scripts, connection in zip(self._group, self._connections, strict=True):
             database = scripts.database
             branch = database.branch(self._branch)
-            scope = Scope(branch, database.foreign(branch))
+            scope = Scope(database, branch)
             options = {**options_for(database, branch), "include_object": scope.includes}
             if database.shared:
                 options["upgrade_token"] = f"{database.engine_name}_upgrades"
@@ -135,7 +136,12 @@ class Comparison:
             )
             with context.begin_transaction():
                 context.run_migrations()
-            self._left += [f"{database.name}: {name}" for name in scope.left]
+            self._left += [
+                f"{database.name}: {name}: left as it is, since no migration here has made this table. If it is to go, "
+                "write op.drop_table()."
+                for name in scope.left
+            ]
+            self._left += [f"{database.name}: {line}" for line in unnamed_uniques(connection, branch.metadata)]
 
     def _finish(self, context: Any, revision: Any, directives: list[Any]) -> None:
         """Write nothing if there is nothing to do; else let it wait for the branches that it refers to."""
@@ -143,9 +149,15 @@ class Comparison:
         if all(one.is_empty() for one in script.upgrade_ops_list):
             directives[:] = []
             return
+        if not self._group[0].database.shared:
+            self._require_alike(script.upgrade_ops_list)
         waits: list[str] = list(script.depends_on or ())
-        for scripts, operations in zip(self._group, script.upgrade_ops_list, strict=True):
+        each = zip(self._group, self._connections, script.upgrade_ops_list, script.downgrade_ops_list, strict=True)
+        for scripts, connection, operations, back in each:
             branch = scripts.database.branch(self._branch)
+            naming = Naming(branch.metadata, connection.dialect)
+            naming.name(operations)
+            naming.name(back)
             touched = {name for one in operations.ops for name in _tables_of(one)}
             tables = [table for one in branch.metadata for name, table in one.tables.items() if name in touched]
             for other in owners(scripts.database, branch, tables):
@@ -155,12 +167,25 @@ class Comparison:
         script.depends_on = waits or None
         script.message = script.message or _summary(script.upgrade_ops_list)
 
+    def _require_alike(self, containers: list[ops.UpgradeOps]) -> None:
+        """Look whether one file will do for all databases that have the same ones, as those of tenants.
+
+        :raises MigrationError: they lack different things.
+        """
+        lacks = [tuple(line for one in found.as_diffs() for line in describe(one)) for found in containers]
+        if len(set(lacks)) > 1:
+            names = [scripts.database.name for scripts in self._group]
+            listed = "".join(
+                f"\n  {name}: {', '.join(lines) or 'nothing'}" for name, lines in zip(names, lacks, strict=True)
+            )
+            raise MigrationError(
+                f"{', '.join(names)} have the same migrations, and do not lack the same:{listed}\n"
+                f"Say by --bind which one to compare with: trivet db migrate --branch {self._branch} --bind {names[0]}"
+            )
+
     def notes(self) -> list[str]:
         """Return lines about what was left as it is."""
-        return [
-            f"{one}: left as it is, since no migration here has made this table. If it is to go, write op.drop_table()."
-            for one in self._left
-        ]
+        return self._left
 
 
 _VERBS = {"CreateTableOp": "create", "DropTableOp": "drop"}
@@ -196,15 +221,41 @@ def merge(
     """Write a revision that follows several, and return it; None if the branch has one head only.
 
     :param revisions: which; ``"heads"`` or none: the heads of the branch.
+    :raises MigrationError: one does not exist or is no head, or the identifier is taken.
     """
-    asked = [name for name in revisions if name not in ("head", "heads")]
-    names = asked or [one.revision for one in scripts.heads(scripts.database.branch(branch))]
-    if len(names) < 2 and not asked:
-        return None
+    scripts.check_new(rev_id)
+    heads = [one.revision for one in scripts.heads(scripts.database.branch(branch))]
+    asked = tuple(revisions)
+    names: dict[str, None] = {}
+    for name in asked or ("heads",):
+        names.update(dict.fromkeys(heads if name in ("head", "heads") else [_head(scripts, name)]))
+    if len(names) < 2:
+        if set(asked) <= {"head", "heads"}:
+            return None
+        raise MigrationError(
+            f"A merge follows two revisions or more, and {asked[0]!r} is one. trivet db merge heads takes all heads."
+        )
     try:
-        return command.merge(scripts.config(), names, message=_quotable(message) or "merge", rev_id=rev_id)
+        return command.merge(scripts.config(), list(names), message=_quotable(message) or "merge", rev_id=rev_id)
     except CommandError as error:
         raise MigrationError(str(error)) from error
+
+
+def _head(scripts: Scripts, name: str) -> str:
+    """Return the identifier of a revision to be merged.
+
+    :raises MigrationError: there is none, or another one follows it.
+    """
+    found = scripts.find(name)
+    if found is None:
+        raise no_revision([scripts], name)
+    if not found.is_head:
+        followers = ", ".join(sorted(found.nextrev))
+        raise MigrationError(
+            f"The revision {found.revision!r} cannot be merged, it is no head: {followers} follows it. trivet db heads "
+            "lists the heads."
+        )
+    return found.revision
 
 
 def _asked(
@@ -216,7 +267,15 @@ def _asked(
     rev_id: str | None,
     depends_on: Iterable[str],
 ) -> dict[str, Any]:
-    """Return the arguments of Alembic's command for a new revision of a branch."""
+    """Return the arguments of Alembic's command for a new revision of a branch.
+
+    :raises MigrationError: it cannot follow what it is to follow, or its identifier is taken.
+    """
+    scripts.check_new(rev_id)
+    waits = list(depends_on)
+    for name in (*waits, *([head] if head is not None else [])):
+        if not scripts.knows(name):
+            raise no_revision([scripts], name)
     if head is None:
         found = scripts.head(branch)
         head = found.revision if found is not None else "base"
@@ -228,7 +287,7 @@ def _asked(
         "branch_label": label,
         "version_path": str(branch.folder.absolute()),
         "rev_id": rev_id,
-        "depends_on": list(depends_on) or None,
+        "depends_on": waits or None,
     }
 
 

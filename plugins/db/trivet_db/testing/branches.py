@@ -51,6 +51,7 @@ class Trunk:
         self._is_busy = False
         self._is_over = False
         self._is_guarded = False
+        self._is_untrue = False
         self._open: list[Branch] = []  # those that have written, in the order of their savepoints
         self._failed: Branch | None = None
         self._abandoned: list[Branch] = []
@@ -154,6 +155,8 @@ class Trunk:
         """See to it that there is a savepoint to return to."""
         if branch in self._open:
             self._is_guarded = False
+            for younger in self._open[self._open.index(branch) + 1 :]:
+                younger.inside.add(branch)
         elif effect is not Effect.READS:
             self._run(f"SAVEPOINT {branch.savepoint}")
             self._open.append(branch)
@@ -206,7 +209,12 @@ class Trunk:
             if self._open[-1] is branch:
                 self._run(f"RELEASE SAVEPOINT {branch.savepoint}")
                 self._is_guarded = False
+            older = self._open.index(branch)
             self._open.remove(branch)  # otherwise it is released with the one that surrounds it
+            for at, other in enumerate(self._open):
+                if at < older or branch in other.inside:
+                    other.holds_commit = True
+            branch.begin_anew()
 
     def roll_back(self, branch: "Branch") -> None:
         """Undo what a branch has written since it committed; nothing if everything is over."""
@@ -225,9 +233,11 @@ class Trunk:
     def _undo(self, branch: "Branch") -> None:
         if branch in self._open:
             at = self._open.index(branch)
-            for other in self._open[at + 1 :]:
+            self._is_untrue |= branch.holds_commit
+            for other in {*self._open[at + 1 :], *branch.inside.intersection(self._open)}:
                 other.is_lost = True
             del self._open[at:]
+            branch.begin_anew()
             self._run(f"ROLLBACK TO SAVEPOINT {branch.savepoint}")
             self._run(f"RELEASE SAVEPOINT {branch.savepoint}")
             self._failed, self._is_guarded = None, False
@@ -260,6 +270,14 @@ class Trunk:
                 "This connection belongs to the transaction around a test, and that has ended. Close sessions and "
                 "connections in the test that opens them, and join its threads."
             )
+        if self._is_untrue:
+            raise OuterTransactionError(
+                "What one transaction has committed was undone, because another one, begun before it, was rolled back "
+                "or closed without a commit: in the transaction around a test both share a connection, so that the "
+                "test would go on with rows missing that a real database keeps. Commit or end the outer session "
+                "before the inner one commits, or give this test a database of its own: "
+                "trivet_db.testing.throwaway_database()."
+            )
         if branch.is_lost:
             raise OuterTransactionError(
                 "This transaction was rolled back by another one: in the transaction around a test all of them share "
@@ -284,6 +302,8 @@ class Branch:
     :ivar savepoint: the name of its savepoint.
     :ivar commits_at_once: whether every statement is a transaction of its own.
     :ivar is_lost: whether its transaction was rolled back by another one.
+    :ivar inside: older branches that have written behind its savepoint, so that its rollback undoes that too.
+    :ivar holds_commit: whether another branch has committed what its rollback would undo.
     """
 
     def __init__(self, trunk: Trunk, number: int, commits_at_once: bool) -> None:
@@ -291,6 +311,12 @@ class Branch:
         self.savepoint = f"trivet_{number}"
         self.commits_at_once = commits_at_once
         self.is_lost = False
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the transaction that has ended."""
+        self.inside: set[Branch] = set()
+        self.holds_commit = False
 
     def cursor(self, *args: Any, **kwargs: Any) -> "Cursor":
         """Return a cursor; the arguments are the driver's."""

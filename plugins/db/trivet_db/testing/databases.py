@@ -16,6 +16,10 @@ from ..errors import DatabaseConfigError
 from ..urls import for_sync, read_url
 
 _PLACE = "throwaway_database()"
+#: They are stronger than ``app.config``, and name a database that is no test's.
+_STRONGER = ("TRIVET_DB_URL", "TRIVET_DB_BINDS")
+#: The URLs of the databases that there are.
+_alive: set[str] = set()
 _LONGEST = 40  # names may have 63 characters on PostgreSQL and 64 on MariaDB; what makes one unique comes on top
 
 
@@ -24,6 +28,10 @@ def throwaway_database(server: str | URL, *, name: str = "trivet_test") -> Itera
     """Create an empty database, and drop it in the end, whoever is still connected to it.
 
     Names are unique: the workers of pytest-xdist do not meet, nor do runs side by side.
+
+    Until the end ``TRIVET_DB_URL`` and ``TRIVET_DB_BINDS``, as they were in the environment at the beginning, are not
+    there: they would be stronger than the URL that the test sets in ``app.config``, and the test would run on
+    production's database. Set up the application inside.
 
     :param server: the URL of any database on the server; its user has to be allowed to create databases. An SQLite
         URL, whichever, means a file in a temporary folder.
@@ -49,7 +57,21 @@ def throwaway_database(server: str | URL, *, name: str = "trivet_test") -> Itera
             f"{_PLACE}: databases of {dialect} cannot be created; of {', '.join(_WAYS)} they can."
         )
     with way as made:
-        yield made.render_as_string(hide_password=False)
+        text = made.render_as_string(hide_password=False)
+        with _without_stronger(text):
+            yield text
+
+
+@contextmanager
+def _without_stronger(url: str) -> Iterator[None]:
+    """Take out of the environment what would win over a URL, unless it names a database that was made here too."""
+    _alive.add(url)
+    taken = {name: os.environ.pop(name) for name in _STRONGER if os.environ.get(name, url) not in _alive}
+    try:
+        yield
+    finally:
+        _alive.discard(url)
+        os.environ.update(taken)
 
 
 def unique_name(name: str) -> str:

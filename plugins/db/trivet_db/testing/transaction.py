@@ -1,5 +1,6 @@
 """The transaction around a test: every bind of an application on one connection, and all of it rolled back."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,7 +15,7 @@ from trivet import Trivet, current_context, has_app_context
 from ..engines import Engines
 from ..errors import MissingDriverError
 from ..options import EngineSettings
-from ..state import State
+from ..state import NAME, State
 from ..urls import for_async, for_sync, is_async, is_in_memory, read_url
 from .branches import Branch, OuterTransactionError, Trunk
 from .drivers import Driver, InPlace, OnLoop
@@ -38,8 +39,9 @@ def rolled_back(app: Trivet) -> Iterator[None]:
     - Isolation levels are ignored but for ``AUTOCOMMIT``; transactions in two phases do not work.
 
     :raises TypeError: it is no application.
-    :raises OuterTransactionError: there is such a block for the application already, or something has ended the
-        transaction before its end.
+    :raises OuterTransactionError: there is such a block for the application already; the environment names another
+        database than ``app.config``, which would be used instead of the test's; or something has ended the transaction
+        before its end.
 
     ::
 
@@ -50,6 +52,7 @@ def rolled_back(app: Trivet) -> Iterator[None]:
     if not isinstance(app, Trivet):
         raise TypeError(f"The transaction around a test needs an application, not {app!r}.")
     state = State.of(app)
+    _refuse_what_was_not_meant(app)
     double = Double(state.engines)
     with ExitStack() as stack:
         _let_go(app, state)
@@ -57,6 +60,25 @@ def rolled_back(app: Trivet) -> Iterator[None]:
         stack.callback(double.end)
         stack.callback(_close, app, state)
         yield
+
+
+def _refuse_what_was_not_meant(app: Trivet) -> None:
+    """Refuse a database that the environment names when the program has named another.
+
+    :raises OuterTransactionError: it is so.
+    """
+    for option in app.plugins.describe_options(NAME, app.config):
+        setting = f"DB_{option.name.upper()}"
+        written = app.config.get(setting)
+        variable = f"TRIVET_{setting}"
+        if option.name not in ("url", "binds") or not option.origin.endswith(variable) or written is None:
+            continue
+        if written not in (os.environ.get(variable), option.value):
+            raise OuterTransactionError(
+                f"The test would run on the database of the environment variable {variable}, which is stronger than "
+                f"app.config[{setting!r}]. Unset it for the tests, or set the application up inside of "
+                "trivet_db.testing.throwaway_database(), which does so."
+            )
 
 
 def _sessions(app: Trivet, state: State) -> Iterator[Any]:

@@ -1,0 +1,13 @@
+"""Keeps to itself what Alembic says at each start of its parts: it is no news, and would be in every program's log."""
+
+import logging
+
+_TALKING = ("setup plugin", "setting up autogenerate plugin")
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Answer for :meth:`logging.Logger.addFilter`."""
+    return not str(record.msg).startswith(_TALKING)
+
+
+logging.getLogger("alembic.runtime.plugins").addFilter(is_news)
