@@ -252,6 +252,20 @@ def test_one_setting_or_plugin_is_shown_if_named(folder: Folder) -> None:
     assert "Did you mean 'TESTING'?" in folder.run("config", "TESTNG").stderr
 
 
+def test_a_plugin_without_options_to_show_is_told_from_a_misspelt_one(folder: Folder) -> None:
+    assert "No options of the plugin 'json' can be shown: it has none." in folder.run("config", "json").stderr
+    assert "No options of the plugin 'cors' can be shown: it is not enabled." in folder.run("config", "cors").stderr
+
+
+def test_the_options_of_a_plugin_that_cannot_be_set_up_are_shown_too(folder: Folder) -> None:
+    folder.write(
+        {"stock.py": PLUGIN.replace('        @app.get("/stock")', '        1 / 0\n\n        @app.get("/stock")')}
+    )
+    result = folder.run("config", "stock")
+    assert "Problem: " in result.stderr
+    assert "[stock] url" in result.stdout
+
+
 # -- shell
 
 

@@ -152,6 +152,10 @@ def test_what_the_file_gets_wrong_is_said_with_the_right_name(project: Project, 
             "from trivet import hookimpl\n@hookimpl\ndef trivet_before_reqest(ctx): ...",
             r"implements the hook 'trivet_before_reqest' \(.*bad\.py:\d+\).*Did you mean 'trivet_before_request'\?",
         ),
+        (
+            "from trivet import hookimpl\n@hookimpl\ndef trivet_cors_allow(ctx): ...",
+            r"'trivet_cors_allow'.*The plugin 'cors' may bring it, and is not enabled: list it too",
+        ),
         ("def trivet_setup(app): ...", r"defines trivet_setup without @hookimpl \(.*bad\.py:1\)"),
         ("from trivet import hookimpl\n@hookimpl\ndef trivet_setup(application): ...", "(?s)'bad'.*application"),
         (

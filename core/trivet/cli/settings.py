@@ -20,17 +20,11 @@ def config_command(loader: Loader, name: str | None, changed: bool, as_json: boo
     """Show settings and the options of plugins: value and origin. Secrets are masked."""
     seen = loader.look()
     described = describe(seen.app)
+    note_problems(seen)
     if name is not None:
-        known = {one["name"] for one in described}
-        described = [one for one in described if name.lower() in (one["name"].lower(), str(one["plugin"]).lower())]
-        if not described:
-            plugins = set(seen.app.plugins.found)
-            raise click.UsageError(
-                f"There is no setting, option or plugin {name!r}.{did_you_mean(name, known | plugins)}"
-            )
+        described = _chosen(seen.app, described, name)
     if changed:
         described = [one for one in described if one["origin"] != "default"]
-    note_problems(seen)
     if as_json:
         print_json(described)
     else:
@@ -47,6 +41,24 @@ def describe(app: Trivet) -> list[dict[str, Any]]:
         for key, value in sorted(app.config.items())
     ]
     return settings + [one for found in app.plugins.enabled for one in _options(app, found.name)]
+
+
+def _chosen(app: Trivet, described: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Return a setting, an option, or the options of a plugin, also of one that is not enabled or cannot be set up.
+
+    :raises click.UsageError: there is nothing of that name.
+    """
+    chosen = [one for one in described if name.lower() in (one["name"].lower(), str(one["plugin"]).lower())]
+    if chosen:
+        return chosen
+    if name in app.plugins.found:
+        chosen = _options(app, name)
+        if not chosen:
+            why = "is not enabled" if app.plugins.found[name].manifest is None else "has none"
+            click.echo(f"No options of the plugin {name!r} can be shown: it {why}.", err=True)
+        return chosen
+    known = {one["name"] for one in described} | set(app.plugins.found)
+    raise click.UsageError(f"There is no setting, option or plugin {name!r}.{did_you_mean(name, known)}")
 
 
 def _origin(app: Trivet, key: str, value: Any) -> str:

@@ -281,8 +281,16 @@ class PluginManager:
             elif not marker.get("optionalhook"):
                 raise PluginError(
                     f"The plugin {one.title} implements the hook {hook!r} ({place_of(function)}), which does not exist."
-                    f"{did_you_mean(hook, specified)}"
+                    f"{self._owner_of(hook) or did_you_mean(hook, specified)}"
                 )
+
+    def _owner_of(self, hook: str) -> str:
+        """Return a sentence about the plugin that brings a hook, judging by its name, if it is not enabled."""
+        self.discover()
+        for name, one in self.found.items():
+            if hook.startswith(f"trivet_{name}_") and not one.enabled:
+                return f" The plugin {name!r} may bring it, and is not enabled: list it too, plugins = [{name!r}, ...]."
+        return ""
 
     def _guard(self, work: Any, one: Found | None = None, what: str = "is faulty") -> bool:
         """Do ``work``; say what failed in terms of the plugin, or note it where faults are only noted."""
