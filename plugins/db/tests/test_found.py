@@ -38,6 +38,30 @@ def app(database: str) -> Iterator[Trivet]:
     async def later(number: int) -> str:
         return str((await db.async_session.get_or_404(Task, number)).id)
 
+    @app.get("/first/<int:number>")
+    def first(number: int) -> str:
+        return str(db.first_or_404(db.select(Task).where(Task.id == number)).id)
+
+    @app.get("/one/<int:number>")
+    def one(number: int) -> str:
+        return str(db.one_or_404(db.select(Task).where(Task.id == number)).id)
+
+    @app.get("/query/<int:number>")
+    def query(number: int) -> str:
+        return str(db.session.query(Task).filter(Task.id == number).first_or_404().id)
+
+    @app.get("/query-one/<int:number>")
+    def query_one(number: int) -> str:
+        return str(db.session.query(Task).filter(Task.id == number).one_or_404().id)
+
+    @app.get("/later-first/<int:number>")
+    async def later_first(number: int) -> str:
+        return str((await db.async_session.first_or_404(db.select(Task).where(Task.id == number))).id)
+
+    @app.get("/later-one/<int:number>")
+    async def later_one(number: int) -> str:
+        return str((await db.async_session.one_or_404(db.select(Task).where(Task.id == number))).id)
+
     with app.app_context():
         db.create_all()
     yield app
@@ -46,7 +70,10 @@ def app(database: str) -> Iterator[Trivet]:
     State.of(app).engines.dispose()
 
 
-@pytest.mark.parametrize("path", ["/tasks", "/later"])
+WAYS = ["/tasks", "/later", "/first", "/one", "/query", "/query-one", "/later-first", "/later-one"]
+
+
+@pytest.mark.parametrize("path", WAYS)
 @pytest.mark.parametrize("number", [2**31, 2**63, 2**64, 10**400])
 def test_a_key_that_no_row_can_have_is_missing(app: Trivet, path: str, number: int) -> None:
     client = app.test_client()

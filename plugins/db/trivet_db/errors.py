@@ -1,8 +1,11 @@
 """What can go wrong with a database's configuration, said without its credentials."""
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError, UnboundExecutionError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, TimeoutError, UnboundExecutionError
 
 from trivet import ConfigError
+
+#: What databases say of a value that no row can have, such as a number that is too large for the column.
+IMPOSSIBLE = (OverflowError, DataError)
 
 
 class DatabaseConfigError(ConfigError):

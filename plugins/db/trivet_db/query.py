@@ -7,6 +7,7 @@ from sqlalchemy.exc import InvalidRequestError, MultipleResultsFound, NoResultFo
 
 from trivet import abort
 
+from .errors import IMPOSSIBLE
 from .pagination import Pagination, offset_of
 from .paging import CONFIGURED, Pager
 
@@ -31,7 +32,11 @@ class Query(orm.Query[Any]):
 
     def first_or_404(self, description: str | None = None) -> Any:
         """Return the first row; answer 404 if there is none."""
-        found = self.first()
+        try:
+            found = self.first()
+        except IMPOSSIBLE:
+            self.session.rollback()
+            found = None
         return found if found is not None else abort(404, description)
 
     def one_or_404(self, description: str | None = None) -> Any:
@@ -39,6 +44,9 @@ class Query(orm.Query[Any]):
         try:
             return self.one()
         except (NoResultFound, MultipleResultsFound):
+            abort(404, description)
+        except IMPOSSIBLE:
+            self.session.rollback()
             abort(404, description)
 
     def paginate(

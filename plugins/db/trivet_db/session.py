@@ -13,6 +13,7 @@ from sqlalchemy.sql.selectable import CompoundSelect, GenerativeSelect
 
 from trivet import StashKey, abort, current_context, has_app_context
 
+from .errors import IMPOSSIBLE
 from .model import bind_key_of
 from .pagination import KeysetPage, Pagination
 from .paging import CONFIGURED, Pager, drive, drive_async
@@ -62,10 +63,6 @@ def _tells_clause(method: F) -> F:
     return cast(F, told)
 
 
-#: What databases say of a key that no row can have, such as a number that is too large for the column.
-IMPOSSIBLE = (OverflowError, sa.exc.DataError)
-
-
 class Session(orm.Session):
     """A session that sends each statement to the engine of its model's bind key.
 
@@ -111,7 +108,11 @@ class Session(orm.Session):
 
     def first_or_404(self, statement: sa.Executable, *, description: str | None = None) -> Any:
         """Return the first column of the first row; answer 404 if there is no row."""
-        found = self.execute(statement).scalars().first()
+        try:
+            found = self.execute(statement).scalars().first()
+        except IMPOSSIBLE:
+            self.rollback()
+            found = None
         return found if found is not None else abort(404, description)
 
     def one_or_404(self, statement: sa.Executable, *, description: str | None = None) -> Any:
@@ -119,6 +120,9 @@ class Session(orm.Session):
         try:
             return self.execute(statement).scalars().one()
         except (NoResultFound, MultipleResultsFound):
+            abort(404, description)
+        except IMPOSSIBLE:
+            self.rollback()
             abort(404, description)
 
     def paginate(
@@ -177,7 +181,11 @@ class AsyncSession(SQLAlchemyAsyncSession):
 
     async def first_or_404(self, statement: sa.Executable, *, description: str | None = None) -> Any:
         """Return the first column of the first row; answer 404 if there is no row."""
-        found = (await self.execute(statement)).scalars().first()
+        try:
+            found = (await self.execute(statement)).scalars().first()
+        except IMPOSSIBLE:
+            await self.rollback()
+            found = None
         return found if found is not None else abort(404, description)
 
     async def one_or_404(self, statement: sa.Executable, *, description: str | None = None) -> Any:
@@ -185,6 +193,9 @@ class AsyncSession(SQLAlchemyAsyncSession):
         try:
             return (await self.execute(statement)).scalars().one()
         except (NoResultFound, MultipleResultsFound):
+            abort(404, description)
+        except IMPOSSIBLE:
+            await self.rollback()
             abort(404, description)
 
     async def paginate(
