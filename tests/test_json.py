@@ -81,7 +81,11 @@ def test_brackets_in_strings_do_not_count_as_depth(value: Any) -> None:
     assert too_deep(json.dumps([wrapped]).encode())
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "[" * 9_000 + "NaN" + "]" * 9_000])
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"a":' * 50_000, "[" * 9_000 + "NaN" + "]" * 9_000],
+    ids=["lists", "objects", "lists around NaN"],
+)
 def test_deep_json_does_not_take_the_process_with_it_where_threads_have_little_stack(text: str) -> None:
     program = """
         import sys, threading
