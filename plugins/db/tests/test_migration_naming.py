@@ -1,4 +1,4 @@
-"""Constraints that models leave without a name get one when a revision is written, so that it can be run both ways."""
+"""Constraints that models leave without a name get one in revisions, so that these can be run both ways."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Whether databases can be reached, for ``trivet doctor``: each is connected to once, and none is waited for long."""
+"""Whether databases can be reached, for ``trivet doctor``: each is asked once, and none is waited for long."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Keeps to itself what Alembic says at each start of its parts: it is no news, and would be in every program's log."""
+"""Keeps back what Alembic says whenever its parts start: it is no news, and would be in every log."""
 
 import logging
 
