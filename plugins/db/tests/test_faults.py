@@ -2,13 +2,8 @@
 
 # mypy: disable-error-code="misc, name-defined"
 
-import asyncio
-import logging
-import random
-import socket
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -17,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from trivet import Response, Trivet, abort
-from trivet_db import MissingDriverError, SQLAlchemy, urls
+from trivet import Trivet
+from trivet_db import DatabaseConfigError, MissingDriverError, SQLAlchemy, urls
+from trivet_db.health import examine
 from trivet_db.state import State
 from trivet_db.urls import for_sync
 
-from .serving import AsgiServer, Server, WsgiServer
+from .serving import Server
 
 Make = Callable[..., Trivet]
 Serve = Callable[[Trivet], Server]
@@ -232,11 +228,13 @@ def test_an_integrity_error_leaves_the_connection_usable(running: Running) -> No
 # -- nobody is there
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_values_of_a_statement_that_fails_are_shown_in_debug_mode_only(debug: bool, make_app: Make) -> None:
+    app = make_app(SQLALCHEMY_DATABASE_URI="sqlite://", DEBUG=debug)
+    db = SQLAlchemy(app)
+    with app.app_context(), pytest.raises(sa.exc.OperationalError) as caught:
+        db.session.execute(sa.text("INSERT INTO nowhere VALUES (:value)"), {"value": "s3cret"})
+    assert ("s3cret" in str(caught.value)) is debug
 
 
 @drivers
@@ -353,6 +351,23 @@ def test_a_missing_driver_stops_the_start_with_the_line_that_installs_it(
         db.session.execute(sa.select(1))
 
 
+def test_a_missing_driver_that_the_url_names_stops_the_start_whichever_others_there_are(
+    make_app: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(urls, "find_spec", lambda name: None if name == "psycopg2" else find_spec(name))
+    app = make_app(SQLALCHEMY_DATABASE_URI="postgresql+psycopg2://ada@host/db")
+    SQLAlchemy(app)
+    with pytest.raises(MissingDriverError, match='psycopg2 is not installed: pip install "psycopg2-binary"'):
+        app.test_client().get("/")
+
+
+def test_an_sqlite_file_in_a_folder_that_cannot_be_made_is_told(make_app: Make) -> None:
+    app = make_app(SQLALCHEMY_DATABASE_URI="sqlite:////dev/null/app.db")
+    db = SQLAlchemy(app)
+    with app.app_context(), pytest.raises(DatabaseConfigError, match=r"DATABASE_URI.*folder /dev/null cannot be made"):
+        db.session.execute(sa.select(1))
+
+
 def test_a_missing_asynchronous_driver_is_told_where_it_is_needed(
     make_app: Make, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -364,171 +379,7 @@ def test_a_missing_asynchronous_driver_is_told_where_it_is_needed(
     assert 'pip install "trivet-db[async]"' in caplog.text
 
 
-# -- ten thousand requests
-
-
-class Weather:
-    """Views that go wrong now and then, in every way that a view can."""
-
-    def __init__(self, shop: Shop, seed: int) -> None:
-        self.random = random.Random(seed)
-        app, db, task = shop.app, shop.db, shop.Task
-        session, asynchronous = db.session, db.async_session
-
-        def storm() -> None:
-            """Raise something, or not."""
-            chosen = self.random.randrange(6)
-            if chosen == 0:
-                raise ValueError("in a view")
-            if chosen == 1:
-                abort(self.random.choice([400, 404, 409, 500]))
-            if chosen == 2:
-                raise sa.exc.InvalidRequestError("as of SQLAlchemy")
-
-        @app.get("/plain")
-        def plain() -> str:
-            session.add(task(title=str(self.random.randrange(40))))
-            storm()
-            session.flush()  # an integrity error, often
-            storm()
-            session.rollback() if self.random.random() < 0.5 else session.commit()
-            return "text"
-
-        @app.get("/read")
-        def read() -> str:
-            storm()
-            found = session.scalars(sa.select(task)).all()
-            storm()
-            return str(len(found))
-
-        @app.get("/stream")
-        def stream() -> Response:
-            session.execute(sa.select(1))
-
-            def pieces() -> Iterator[str]:
-                for number in range(4):
-                    session.execute(sa.select(task.id).limit(1))
-                    storm()
-                    yield str(number)
-
-            return Response(pieces())
-
-        @app.get("/async")
-        async def plain_async() -> str:
-            asynchronous.add(task(title=str(self.random.randrange(40))))
-            storm()
-            await asynchronous.flush()
-            storm()
-            await (asynchronous.rollback() if self.random.random() < 0.5 else asynchronous.commit())
-            return "text"
-
-        @app.get("/read-async")
-        async def read_async() -> str:
-            found = (await asynchronous.scalars(sa.select(task))).all()
-            await asyncio.sleep(self.random.choice([0, 0, 0.001]))
-            storm()
-            return str(len(found))
-
-        @app.get("/stream-async")
-        async def stream_async() -> Response:
-            async def pieces() -> AsyncIterator[str]:
-                for number in range(4):
-                    await asynchronous.execute(sa.select(task.id).limit(1))
-                    storm()
-                    yield str(number)
-
-            return Response(pieces())
-
-
-#: Nothing is said about ten thousand exceptions.
-quiet = pytest.mark.usefixtures("silence")
-
-
-@pytest.fixture
-def silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-def assert_at_rest(shop: Shop) -> None:
-    assert shop.open() == 0
-    assert shop.pools()
-    with shop.app.app_context():
-        assert shop.db.session.scalar(sa.select(1)) == 1
-
-
-@quiet
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("commit", ["never", "on-success"])
-def test_thousands_of_plain_requests_leave_no_connection_checked_out(
-    commit: str, make_app: Make, postgresql_database: str
-) -> None:
-    app = make_app(SQLALCHEMY_DATABASE_URI=postgresql_database, DB_COMMIT=commit)
-    shop = Shop(app)
-    shop.make_tables()
-    weather = Weather(shop, 1)
-    server = WsgiServer(app)
-
-    def work(count: int) -> None:
-        for _ in range(count):
-            path = weather.random.choice(["/plain", "/read", "/stream", "/read-async", "/nowhere"])
-            try:
-                server.ask(path, pieces=weather.random.choice([None, None, 1, 2]))
-            except (ValueError, sa.exc.SQLAlchemyError, Exception) as error:
-                assert path == "/stream", error  # noqa: PT017 - a body that has begun cannot be answered with a 500
-
-    threads = [threading.Thread(target=work, args=(1250,)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert_at_rest(shop)
-    server.close()
-
-
-@quiet
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
-def test_thousands_of_asynchronous_requests_leave_no_connection_checked_out(
-    driver: str, make_app: Make, postgresql_database: str
-) -> None:
-    url = make_url(postgresql_database).set(drivername=f"postgresql+{driver}")
-    app = make_app(SQLALCHEMY_DATABASE_URI=url, DB_COMMIT="on-success")
-    shop = Shop(app)
-    shop.make_tables()
-    weather = Weather(shop, 2)
-    server = AsgiServer(app)
-    chance = weather.random
-
-    async def one() -> None:
-        path = chance.choice(["/async", "/read-async", "/stream-async", "/read-async", "/read", "/stream"])
-        asking = asyncio.ensure_future(
-            server.talk(path, pieces=chance.choice([None, 1]), patience=chance.choice([None, None, 0, 0.0005, 0.002]))
-        )
-        if chance.random() < 0.2:
-            await asyncio.sleep(chance.choice([0, 0.0005, 0.002]))
-            for _ in range(chance.choice([1, 2])):
-                asking.cancel()
-                await asyncio.sleep(0)
-        await asyncio.wait([asking])
-        if not asking.cancelled() and asking.exception() is not None:
-            assert path.startswith("/stream"), asking.exception()
-
-    async def all_of_them() -> None:
-        async def work() -> None:
-            for _ in range(625):
-                await one()
-
-        await asyncio.gather(*[work() for _ in range(8)])
-        for _ in range(500):
-            if shop.open() == 0:
-                break
-            await asyncio.sleep(0.01)
-
-    server.run(all_of_them)
-    assert_at_rest(shop)
-    server.close()
+# -- what is said
 
 
 def test_words_for_people_hold_no_password(make_app: Make) -> None:
@@ -543,5 +394,5 @@ def test_words_for_people_hold_no_password(make_app: Make) -> None:
     with app.app_context():
         state = State.of(app)
         told = [repr(one) for one in (db, db.engines, *db.engines.values(), state.options, state.engines.settings)]
-        told += [*state.describe(), repr(app.config["SQLALCHEMY_BINDS"].keys())]
+        told += [*map(str, examine(state.engines, app.instance_path)), repr(app.config["SQLALCHEMY_BINDS"].keys())]
     assert "s3cr" not in " ".join(told)

@@ -143,10 +143,8 @@ class Engines(Mapping[str | None, Engine]):
         """Drop all engines without closing their connections, which another process still uses."""
         self._lock = threading.RLock()  # the parent's may be held by a thread that this process does not have
         self.double = None  # its connection is the parent's, too
-        made, self._made = self._made, {}
-        self._async, old = weakref.WeakKeyDictionary(), self._async
-        for engine in [*made.values(), *(one.sync_engine for engines in old.values() for one in engines.values())]:
-            engine.dispose(close=False)
+        _INHERITED.append((self._made, list(self._async.items())))
+        self._made, self._async = {}, weakref.WeakKeyDictionary()
 
     def dispose(self) -> None:
         """Close what is idle, and drop all synchronous engines; the next use makes new ones."""
@@ -159,6 +157,12 @@ class Engines(Mapping[str | None, Engine]):
             made = self._async.pop(asyncio.get_running_loop(), {})
         for engine in made.values():
             await engine.dispose()
+
+
+#: Engines of processes that were forked, with the event loops of theirs. They are never let go: the destructors of some
+#: drivers' connections would say farewell to the server, or take their sockets out of an epoll instance which is the
+#: parent's as well, whose event loop would then wait for ever.
+_INHERITED: list[Any] = []
 
 
 def _forgetting(reference: "weakref.ref[Engines]") -> Callable[[], None]:

@@ -12,7 +12,8 @@ from typing import Any
 from .drivers import Driver, pause
 from .sql import Effect, effect_of, split_script, with_mark
 
-#: How many seconds a thread or task that wants to write waits for another one's transaction to end.
+#: How many seconds a thread or task that wants to write waits for another one's transaction to end; anew for each
+#: transaction that ends meanwhile, as there may be many on a machine that is slow.
 PATIENCE = 2.0
 
 _OUTER = "trivet_test"
@@ -52,6 +53,7 @@ class Trunk:
         self._is_over = False
         self._is_guarded = False
         self._is_untrue = False
+        self._ended = 0  # how many transactions have
         self._open: list[Branch] = []  # those that have written, in the order of their savepoints
         self._failed: Branch | None = None
         self._abandoned: list[Branch] = []
@@ -125,8 +127,10 @@ class Trunk:
     def _turn(self, branch: "Branch", effect: Effect) -> Iterator[None]:
         """Wait until a branch may run a statement, and hold the lock meanwhile."""
         can_wait = pause(0) and effect is not Effect.READS
-        deadline = time.monotonic() + PATIENCE
+        deadline, ended = time.monotonic() + PATIENCE, self._ended
         while True:
+            if self._ended != ended:
+                deadline, ended = time.monotonic() + PATIENCE, self._ended
             with self._settled():
                 if not can_wait or not self._has_strangers(branch) or time.monotonic() > deadline:
                     yield
@@ -211,6 +215,7 @@ class Trunk:
                 self._is_guarded = False
             older = self._open.index(branch)
             self._open.remove(branch)  # otherwise it is released with the one that surrounds it
+            self._ended += 1
             for at, other in enumerate(self._open):
                 if at < older or branch in other.inside:
                     other.holds_commit = True
@@ -237,6 +242,7 @@ class Trunk:
             for other in {*self._open[at + 1 :], *branch.inside.intersection(self._open)}:
                 other.is_lost = True
             del self._open[at:]
+            self._ended += 1
             branch.begin_anew()
             self._run(f"ROLLBACK TO SAVEPOINT {branch.savepoint}")
             self._run(f"RELEASE SAVEPOINT {branch.savepoint}")
