@@ -48,11 +48,13 @@ def app(database: str) -> Iterator[Trivet]:
 
     @app.get("/query/<int:number>")
     def query(number: int) -> str:
-        return str(db.session.query(Task).filter(Task.id == number).first_or_404().id)
+        chosen: Any = db.session.query(Task).filter(Task.id == number)
+        return str(chosen.first_or_404().id)
 
     @app.get("/query-one/<int:number>")
     def query_one(number: int) -> str:
-        return str(db.session.query(Task).filter(Task.id == number).one_or_404().id)
+        chosen: Any = db.session.query(Task).filter(Task.id == number)
+        return str(chosen.one_or_404().id)
 
     @app.get("/later-first/<int:number>")
     async def later_first(number: int) -> str:
