@@ -259,15 +259,11 @@ def test_a_storm_of_plain_requests_leaves_no_connection_checked_out(
 
 
 class Clients:
-    """Those who ask a server on an event loop, and may go at any time.
+    """Those who ask a server on an event loop, and may go at any time."""
 
-    :param patient: whether they go between the pieces of a body only, and never while a view is at work.
-    """
-
-    def __init__(self, storm: Storm, server: AsgiServer, patient: bool) -> None:
+    def __init__(self, storm: Storm, server: AsgiServer) -> None:
         self.storm = storm
         self.server = server
-        self.patient = patient
 
     async def ask(self, requests: int) -> None:
         """Ask so often, eight at a time, and wait until what was cancelled is over."""
@@ -281,9 +277,9 @@ class Clients:
         chance, seen = self.storm.random, self.storm.seen
         for _ in range(requests):
             path = chance.choice(["/async", "/read-async", "/stream-async", "/read-async", "/read", "/stream"])
-            patience = None if self.patient else chance.choice([None, None, 0, 0.0005, 0.002])
+            patience = chance.choice([None, None, 0, 0.0005, 0.002])
             asking = asyncio.ensure_future(self.server.talk(path, pieces=chance.choice([None, 1]), patience=patience))
-            if not self.patient and chance.random() < 0.2:
+            if chance.random() < 0.2:
                 await self._cancel(asking)
             await asyncio.wait([asking])
             if asking.cancelled():
@@ -319,13 +315,10 @@ def test_a_storm_of_asynchronous_requests_leaves_no_connection_checked_out(
     url = make_empty({"mysql": "mariadb"}.get(kind, kind))
     storm = Storm(make_app(SQLALCHEMY_DATABASE_URI=make_url(url).set(drivername=driver), DB_COMMIT="on-success"))
     server = AsgiServer(storm.app)
-    # A statement that is cancelled leaves its cursor to the garbage collector, with SQLAlchemy and aiosqlite alone as
-    # well. Closing the connection does not end what that cursor has begun: SQLite keeps the file locked until it is
-    # collected, and others wait the five seconds of their timeout. So there nobody goes in the middle of a statement.
-    clients = Clients(storm, server, patient=kind == "sqlite")
+    clients = Clients(storm, server)
     server.run(lambda: clients.ask(requests))
     assert storm.seen.total() == requests
-    assert set(storm.seen) == (ENDS if clients.patient else ENDS | {"cancelled", "gone"})
+    assert set(storm.seen) == ENDS | {"cancelled", "gone"}
     assert_all_is_calm(storm, server, Witness(url))
     server.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -199,6 +200,28 @@ def _speak_for_asyncpg(engine: Engine) -> None:
     dialect.do_ping = do_ping
 
 
+class ClosingConnection(sqlite3.Connection):
+    """A connection that closes its cursors with itself.
+
+    SQLite keeps a file locked until the last statement on it has ended, even if its connection is closed. A cursor
+    whose statement was cancelled would be left to the garbage collector, and everybody else had to wait for that.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._open: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        made = super().cursor(*args, **kwargs)
+        self._open.add(made)
+        return made
+
+    def close(self) -> None:
+        for one in list(self._open):
+            one.close()
+        super().close()
+
+
 def _with_defaults(url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Add what each kind of database needs to be used from threads and through idle times."""
     kinds = url.get_dialect().engine_config_types
@@ -215,6 +238,7 @@ def _with_defaults(url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
             chosen["connect_args"] = {"check_same_thread": False, **chosen.get("connect_args", {})}
         elif url.get_driver_name() == "aiosqlite":
             chosen.setdefault("poolclass", pool.AsyncAdaptedQueuePool)
+            chosen["connect_args"] = {"factory": ClosingConnection, **chosen.get("connect_args", {})}
         return chosen
     if chosen.get("poolclass") not in (pool.NullPool, pool.StaticPool):
         # A connection that the server or the network has dropped meanwhile is noticed before it is used.
