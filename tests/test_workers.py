@@ -231,3 +231,36 @@ def test_what_a_job_returned_is_not_kept_by_its_thread(workers: Workers) -> None
         return reference() is None
 
     assert asyncio.run(go())
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads that take turns as often as the interpreter allows."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
+def test_loops_that_begin_at_once_all_get_their_results(workers: Workers) -> None:
+    """Each opens a mailbox, and none may lose that of another."""
+    count, found = 16, []
+
+    async def ask(number: int) -> int:
+        got: int = await workers.run(lambda: number)
+        return got
+
+    for _ in range(30):
+        start = threading.Barrier(count)
+
+        def loop(number: int, start: threading.Barrier = start) -> None:
+            start.wait()
+            found.append(asyncio.run(asyncio.wait_for(ask(number), 20)))
+
+        threads = [threading.Thread(target=loop, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(found) == sorted(list(range(count)) * 30)

@@ -114,6 +114,14 @@ class Workers:
     def __init__(self, limit: int = 40) -> None:
         self.limit = limit
         self._threads = self._pid = 0
+        self._new_lock()
+        # Whoever held it when the process forked is not there to let go of it.
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_calling(weakref.WeakMethod(self._new_lock)))
+
+    def _new_lock(self) -> None:
+        #: Held while the pipe or a mailbox is made: several loops, each in a thread of its own, may be first at once.
+        self._lock = threading.Lock()
 
     def _begin(self) -> None:
         self._jobs: deque[Job] = deque()
@@ -129,8 +137,10 @@ class Workers:
         """Call ``function(*args)`` in a thread; return an :class:`asyncio.Future` of the running loop."""
         from asyncio import get_running_loop
 
-        if self._pid != os.getpid():
-            self._begin()  # threads do not survive a fork
+        if self._pid != os.getpid():  # threads do not survive a fork
+            with self._lock:
+                if self._pid != os.getpid():
+                    self._begin()
         loop = get_running_loop()
         mailbox = self._mailboxes.get(loop) or self._open_mailbox(loop)
         future = mailbox.make_future()
@@ -144,12 +154,13 @@ class Workers:
         return future
 
     def _open_mailbox(self, loop: Any) -> _Mailbox:
-        self._mailboxes = {old: mailbox for old, mailbox in self._mailboxes.items() if not old.is_closed()}
-        found = self._mailboxes[loop] = _Mailbox(loop)
+        with self._lock:
+            self._mailboxes = {old: mailbox for old, mailbox in self._mailboxes.items() if not old.is_closed()}
+            found = self._mailboxes[loop] = _Mailbox(loop)
         return found
 
     def _start(self) -> None:
-        self._threads += 1  # only the event loop's thread comes here
+        self._threads += 1  # with several loops there may be one more for each
         arguments = (self._reader, self._jobs, self._idle)
         threading.Thread(target=_work, args=arguments, name=f"trivet-worker-{self._threads}", daemon=True).start()
 
@@ -157,6 +168,17 @@ class Workers:
         """Let every thread end after its job; a later call starts new ones."""
         self._pid = 0
         self._reader = self._writer = None  # type: ignore[assignment] # the threads come to the end of the pipe
+
+
+def _calling(method: "weakref.WeakMethod[Callable[[], None]]") -> Callable[[], None]:
+    """Return what calls a method of an object that may be gone by then."""
+
+    def call() -> None:
+        found = method()
+        if found is not None:
+            found()
+
+    return call
 
 
 def _work(reader: _End, jobs: "deque[Job]", idle: "deque[None]") -> None:
