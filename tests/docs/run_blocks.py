@@ -21,8 +21,8 @@ def run(block: dict[str, Any], name: str) -> None:
         if issubclass(type(value), Trivet):  # isinstance() would look behind the proxies
             value.seal()
     if hooks := hooks_of(module):
-        db = ["db"] if any(name.startswith("trivet_db_") for name in hooks) else []
-        app = Trivet("docs", plugins=[*db, module], config_file=False)
+        needed = [one for one in ("db", "auth") if any(name.startswith(f"trivet_{one}_") for name in hooks)]
+        app = Trivet("docs", plugins=[*needed, module], config_file=False)
         app.config["DB_URL"] = "sqlite://"
         app.seal()
 

@@ -398,7 +398,7 @@ def test_the_defaults_in_the_table_are_those_of_the_command(command: str) -> Non
 
 
 def test_the_commands_that_pages_type_exist() -> None:
-    app = Trivet("docs", plugins=["cors", "db"], config_file=False)
+    app = Trivet("docs", plugins=["auth", "cors", "db"], config_file=False)
     known = {*cli.commands, *(command.name for command in app.hook.trivet_commands(app=app))}
     for page in DOCS.rglob("*.md"):
         for block in blocks(page, "console"):

@@ -20,7 +20,7 @@ from .pages import DOCS, Block, blocks, commands, pattern
 from .servers import Running, environment, free_port
 
 #: The pages, with a path that answers 200 once the application of the page is served.
-PAGES = {"first-app.md": "/api/hello", "database.md": "/api/tasks"}
+PAGES = {"first-app.md": "/api/hello", "database.md": "/api/tasks", "auth.md": "/auth/login"}
 PATIENCE = 30.0
 PORT = "5000"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,6 +22,10 @@ SERVERS = {
     "trivet-serve-asgi": "trivet serve --port {port} --interface asgi",
     "trivet-run": "trivet run --port {port}",
 }
+
+
+KEY = "for tests only, and long enough to be one"
+PASSWORD = "violet kettles hum at noon"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +45,7 @@ def run(folder: Path, *command: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
-        env=environment(),
+        env={**environment(), "TASKS_SECRET_KEY": KEY},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -57,14 +63,28 @@ def client(
     run(copy, "trivet", "db", "upgrade")
     command = SERVERS[request.param]
     need_program(command.split()[0])
+    with serving(command, copy) as url, make_client(url) as client:
+        form = {"email": "ada@example.com", "password": PASSWORD}
+        assert "Nothing to do" in client.post("/auth/register", data=form).text
+        yield client
+
+
+@contextmanager
+def serving(command: str, folder: Path) -> Iterator[str]:
+    """Serve a migrated copy, and give its address."""
     port = free_port()
-    server = Running(command.format(port=port).replace("create_app()", '"create_app()"'), copy, copy.parent / "log")
+    quoted = command.format(port=port).replace("create_app()", '"create_app()"')
+    server = Running(f"env TASKS_SECRET_KEY={shlex.quote(KEY)} {quoted}", folder, folder.parent / "log")
     try:
-        server.wait_for(f"http://127.0.0.1:{port}/")
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", follow_redirects=True, trust_env=False) as client:
-            yield client
+        server.wait_for(f"http://127.0.0.1:{port}/auth/login")
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.stop()
+
+
+def make_client(url: str) -> httpx.Client:
+    """Make a client with a jar of cookies of its own."""
+    return httpx.Client(base_url=url, follow_redirects=True, trust_env=False)
 
 
 def test_a_task_goes_its_way_by_json_and_by_page(client: httpx.Client) -> None:
@@ -100,6 +120,19 @@ def test_what_is_wrong_is_refused_in_json_and_the_next_request_is_healthy(client
     assert client.get("/api/tasks").json()["total"] == before
 
 
+def test_a_program_asks_with_a_token_of_its_own(client: httpx.Client) -> None:
+    asked = {"name": "backup", "scopes": ["tasks:read"], "days": 7, "current_password": PASSWORD}
+    made = client.post("/auth/tokens", json=asked, headers={"Accept": "application/json"})
+    assert made.status_code == 201
+    with make_client(str(client.base_url)) as program:
+        assert program.get("/api/tasks").status_code == 401
+        program.headers["Authorization"] = f"Bearer {made.json()['token']}"
+        assert program.get("/api/tasks").json()["total"] == client.get("/api/tasks").json()["total"]
+        assert program.post("/api/tasks", json={"title": "Buy bread"}).status_code == 403
+        assert client.post(f"/auth/tokens/{made.json()['id']}").status_code == 200
+        assert program.get("/api/tasks").status_code == 401
+
+
 @pytest.mark.parametrize("path", ["/static/style.css", "/static/icon.svg"])
 def test_the_page_finds_what_it_is_drawn_with(client: httpx.Client, path: str) -> None:
     assert path in client.get("/").text
@@ -108,7 +141,8 @@ def test_the_page_finds_what_it_is_drawn_with(client: httpx.Client, path: str) -
 
 def test_the_commands_of_the_read_me_work_in_a_fresh_copy(make_copy: Callable[[], Path]) -> None:
     copy = make_copy()
-    assert run(copy, "trivet", "db", "upgrade") == "default: upgrade 0001 Create the table of tasks.\n"
+    upgraded = run(copy, "trivet", "db", "upgrade").splitlines()
+    assert sorted(line.split()[2] for line in upgraded) == ["0001", "0002", "auth_0001"]
     assert run(copy, "trivet", "db", "upgrade") == "default: nothing to do\n"
     assert "agree" in run(copy, "trivet", "db", "check")
     assert (copy / "instance" / "tasks.db").is_file()

@@ -1,13 +1,13 @@
-"""Tasks as JSON: ``/api/tasks``."""
+"""One's tasks as JSON: ``/api/tasks``, by a session or an access token."""
 
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
 
 from trivet import Blueprint, HTTPException, Response, jsonify, request, url_for
+from trivet_auth import requires
 
-from .models import Task, clean_title, db, find_task
+from .models import Task, clean_title, db, find_task, own_tasks, people
 
 api = Blueprint("api", __name__, url_prefix="/api/tasks")
 
@@ -42,9 +42,10 @@ def as_data(task: Task) -> dict[str, Any]:
 
 
 @api.get("")
+@requires("tasks:read")
 def list_tasks() -> dict[str, Any]:
     """Answer one page of the tasks: ``?page=2&per_page=50``."""
-    page = db.paginate(select(Task).order_by(Task.id))
+    page = db.paginate(own_tasks().order_by(Task.id))
     return {
         "tasks": [as_data(task) for task in page],
         "page": page.page,
@@ -54,22 +55,25 @@ def list_tasks() -> dict[str, Any]:
 
 
 @api.post("")
+@requires("tasks:write")
 def add_task() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Store a task, and say where it is."""
     new = msgspec.convert(request.get_json(), NewTask)
-    task = Task(title=new.title, done=new.done)
+    task = Task(title=new.title, done=new.done, owner_id=people.current_user.id)
     db.session.add(task)
     db.session.commit()
     return as_data(task), 201, {"Location": url_for(".show_task", ident=task.id)}
 
 
 @api.get(ONE)
+@requires("tasks:read")
 def show_task(ident: int) -> dict[str, Any]:
     """Answer one task."""
     return as_data(find_task(ident))
 
 
 @api.patch(ONE)
+@requires("tasks:write")
 def change_task(ident: int) -> dict[str, Any]:
     """Change what the request names, and nothing else."""
     change = msgspec.convert(request.get_json(), Change)
@@ -83,6 +87,7 @@ def change_task(ident: int) -> dict[str, Any]:
 
 
 @api.delete(ONE)
+@requires("tasks:write")
 def delete_task(ident: int) -> tuple[str, int]:
     """Delete a task."""
     db.session.delete(find_task(ident))

@@ -1,11 +1,13 @@
-"""What is stored: tasks."""
+"""What is stored: people, and their tasks."""
 
 import re
 from datetime import UTC, datetime
 
-from sqlalchemy import String
+from sqlalchemy import JSON, ForeignKey, Select, String, select
+from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from trivet_auth import LoginManager, UserModel
 from trivet_db import SQLAlchemy
 
 LONGEST_TITLE = 200
@@ -18,6 +20,8 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+#: Those who may sign in; ``people.current_user`` is the one who asks.
+people: LoginManager["User"] = LoginManager()
 
 
 def now() -> datetime:
@@ -25,20 +29,36 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
+class User(UserModel, Base):
+    """Somebody with an account."""
+
+    __tablename__ = "user"
+
+    #: Whoever registers is a member; ``trivet.toml`` says what members may.
+    roles: Mapped[list[str]] = mapped_column(MutableList.as_mutable(JSON()), default=lambda: ["member"])
+
+
 class Task(Base):
-    """Something to do."""
+    """Something that somebody has to do."""
 
     __tablename__ = "task"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    #: None: it is from before there were accounts, and nobody sees it; ``trivet give`` hands it over.
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     title: Mapped[str] = mapped_column(String(LONGEST_TITLE))
     done: Mapped[bool] = mapped_column(default=False)
     created: Mapped[datetime] = mapped_column(default=now)
 
 
+def own_tasks() -> Select[tuple[Task]]:
+    """Return the statement for the tasks of who is asking."""
+    return select(Task).where(Task.owner_id == people.current_user.id)
+
+
 def find_task(ident: int) -> Task:
-    """Return a task; answer 404 if there is none."""
-    return db.get_or_404(Task, ident, description=MISSING)
+    """Return a task of who is asking; answer 404 if there is none, or it is somebody else's."""
+    return db.first_or_404(own_tasks().where(Task.id == ident), description=MISSING)
 
 
 def clean_title(text: str) -> str:

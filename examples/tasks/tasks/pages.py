@@ -1,26 +1,29 @@
-"""Tasks as a page, with plain forms."""
+"""One's tasks as a page, with plain forms."""
 
 from sqlalchemy import func, select
 
 from trivet import Blueprint, Response, abort, redirect, render_template, request, url_for
+from trivet_auth import login_required
 
-from .models import LONGEST_TITLE, Task, clean_title, db, find_task
+from .models import LONGEST_TITLE, Task, clean_title, db, find_task, own_tasks, people
 
 pages = Blueprint("pages", __name__)
 
 
 @pages.get("/")
+@login_required
 def index() -> str:
     """Show the tasks."""
     return show()
 
 
 @pages.post("/tasks")
+@login_required
 def add() -> Response | tuple[str, int]:
     """Add a task."""
     typed = request.form["title"]
     try:
-        task = Task(title=clean_title(typed))
+        task = Task(title=clean_title(typed), owner_id=people.current_user.id)
     except ValueError as error:
         return show(typed, str(error)), 422
     db.session.add(task)
@@ -29,6 +32,7 @@ def add() -> Response | tuple[str, int]:
 
 
 @pages.post("/tasks/<int:ident>")
+@login_required
 def change(ident: int) -> Response:
     """Tick a task off, take the tick back, or delete the task: whichever button was pressed."""
     task = find_task(ident)
@@ -51,8 +55,8 @@ def show(typed: str = "", error: str | None = None) -> str:
     :param typed: what stands in the field for a new task.
     :param error: what is wrong with it.
     """
-    page = db.paginate(select(Task).order_by(Task.done, Task.id.desc()), per_page=20)
-    left = db.session.scalar(select(func.count()).select_from(Task).where(~Task.done))
+    page = db.paginate(own_tasks().order_by(Task.done, Task.id.desc()), per_page=20)
+    left = db.session.scalar(select(func.count()).select_from(own_tasks().where(~Task.done).subquery()))
     return render_template("tasks.html", page=page, left=left, longest=LONGEST_TITLE, typed=typed, error=error)
 
 

@@ -1,0 +1,1 @@
+"""The commands of ``trivet auth``: each module has some of them, in ``COMMANDS``."""
