@@ -1,7 +1,12 @@
 """Passwords: new hashes, the formats of others, and what is refused at the cost of a real try."""
 
+import os
+import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import argon2
 import bcrypt
@@ -325,3 +330,55 @@ def test_what_is_wrong_with_a_text_is_said_without_repeating_it(password: object
     said = fault(password, 1024)
     assert said is not None
     assert not isinstance(password, str) or not password or password not in said
+
+
+class _Watched:
+    """A hasher that notes how many of its calls run at the same time."""
+
+    def __init__(self, hasher: Any) -> None:
+        self._hasher = hasher
+        self._lock = threading.Lock()
+        self._running = self.most = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._hasher, name)
+
+    def hash(self, password: str) -> str:
+        """Hash it, and note it."""
+        with self._lock:
+            self._running += 1
+            self.most = max(self.most, self._running)
+        made: str = self._hasher.hash(password)
+        with self._lock:
+            self._running -= 1
+        return made
+
+
+def test_as_many_hashes_are_made_at_once_as_there_are_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    passwords = Passwords(memory_cost=8192)
+    watched = _Watched(passwords._hasher)
+    monkeypatch.setattr(passwords, "_hasher", watched)
+    with ThreadPoolExecutor(12) as pool:
+        made = list(pool.map(passwords.hash, ["violet kettles"] * 24))
+    assert watched.most == 2
+    assert all(passwords.verify(one, "violet kettles").ok for one in made[:2])
+
+
+FORKING = """
+import os, signal
+from trivet_auth.passwords import Passwords
+passwords = Passwords(memory_cost=8192)
+while passwords._turn().acquire(blocking=False):
+    pass
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    os._exit(0 if passwords.verify(passwords.hash("x"), "x").ok else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_who_was_hashing_when_the_process_forked_keeps_nobody_waiting_in_the_child() -> None:
+    assert subprocess.run([sys.executable, "-c", FORKING], timeout=60).returncode == 0

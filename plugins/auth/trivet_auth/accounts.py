@@ -192,7 +192,11 @@ class Accounts:
         return sorted(listed, key=lambda one: one.seen, reverse=True)
 
     async def end_session(self, user: Any, id: str) -> bool:
-        """End one of somebody's sessions on the server; tell whether there was one of theirs."""
+        """End one of somebody's sessions on the server; tell whether there was one of theirs.
+
+        If its browser is remembered it begins another one with its next request: which one that is, is not known.
+        :meth:`end_sessions` ends remembered browsers too.
+        """
         if all(one.id != id for one in await self.sessions(user)):
             return False
         ended = await self._driver.block(self.auth.store.delete, KIND, id)

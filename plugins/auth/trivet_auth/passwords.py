@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import hmac
+import os
 import re
 import secrets
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -86,7 +88,8 @@ class Passwords:
     - passlib's ``$pbkdf2-sha256$…`` and ``$pbkdf2-sha512$…``,
     - bcrypt's ``$2a$…``, ``$2b$…`` and ``$2y$…``, with the extra ``trivet-auth[bcrypt]``.
 
-    One call costs tens of milliseconds and ``memory_cost``. On an event loop call it in a worker thread.
+    One call costs tens of milliseconds and ``memory_cost``. On an event loop call it in a worker thread. As many calls
+    run at once as there are processors; further ones wait, so that a crowd of them does not take all memory.
 
     :param time_cost: iterations.
     :param memory_cost: KiB.
@@ -106,6 +109,7 @@ class Passwords:
             )
         self._hasher = argon2.PasswordHasher(time_cost, memory_cost, parallelism)
         self._max_length = max_length
+        self._pid = 0
         self._max_memory = max(MAX_ARGON2_MEMORY, memory_cost)
         self._max_work = max(MAX_ARGON2_WORK, memory_cost * time_cost)
         # Looks like a hash of today and is no password's that anybody knows. Verifying it costs as much.
@@ -121,7 +125,8 @@ class Passwords:
         problem = fault(password, self._max_length)
         if problem is not None:
             raise ValueError(problem)
-        return self._hasher.hash(password)
+        with self._turn():
+            return self._hasher.hash(password)
 
     def verify(self, stored: str | None, password: object) -> Verdict:
         """Tell whether a password is the one of a stored hash.
@@ -135,11 +140,20 @@ class Passwords:
         :raises argon2.exceptions.VerificationError: the machine has no memory, or no threads, left for it.
         """
         check = self._reader(stored) if isinstance(stored, str) and len(stored) <= MAX_STORED else None
-        if check is None or not isinstance(password, str) or fault(password, self._max_length) is not None:
-            self._argon2(self._nobody, "nobody")
-            return Verdict(False, False)
-        ok = check(password)
+        usable = isinstance(password, str) and fault(password, self._max_length) is None
+        with self._turn():
+            if check is None or not usable:
+                self._argon2(self._nobody, "nobody")
+                return Verdict(False, False)
+            ok = check(str(password))
         return Verdict(ok, ok and self._is_outdated(str(stored)))
+
+    def _turn(self) -> threading.Semaphore:
+        """Return what lets in as many at once as there are processors; after a fork a new one, which nobody holds."""
+        pid = os.getpid()
+        if self._pid != pid:
+            self._turns, self._pid = threading.Semaphore(os.cpu_count() or 1), pid
+        return self._turns
 
     def _is_outdated(self, stored: str) -> bool:
         return not stored.startswith("$argon2id$") or self._hasher.check_needs_rehash(stored)

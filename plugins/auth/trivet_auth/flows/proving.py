@@ -95,16 +95,17 @@ async def prove(flow: Flow, always: bool = False) -> bool:
     tries = flow.tries("password", flow.manager.id_of(user))
     await tries.take()
     if not await knows_password(flow, user, password):
-        await _failed(flow, tries, "password.wrong", "current_password", "This is not your password.")
+        flow.tell("password.wrong", user)
+        await _failed(flow, tries, "current_password", "This is not your password.")
     if needs_code and await use_code(flow, user, code) is None:
-        await _failed(flow, tries, "code.wrong", "current_code", "This code is wrong, or was used before.")
+        flow.tell("code.wrong", user)
+        await _failed(flow, tries, "current_code", "This code is wrong, or was used before.")
     await tries.succeeded()
     return True
 
 
-async def _failed(flow: Flow, tries: Tries, event: str, field: str, sentence: str) -> None:
+async def _failed(flow: Flow, tries: Tries, field: str, sentence: str) -> None:
     await tries.failed()
-    flow.tell(event, flow.identity.user)
     flow.sent.wrong(field, sentence)
     flow.sent.check()
 
