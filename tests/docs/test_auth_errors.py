@@ -248,7 +248,6 @@ USES: dict[str, Callable[[], BaseException]] = {
     "`REMEMBER_COOKIE_DURATION` is no duration": lambda: in_request(
         lambda ctx: login_user(User(), remember=True), bare(REMEMBER_COOKIE_DURATION="a week")
     ),
-    "`SESSION_PROTECTION` is something else": lambda: known_later(of_people(), SESSION_PROTECTION="high"),
     "trivet_auth_authenticate returns something else": lambda: in_request(
         lambda ctx: ctx.identity, with_hook("trivet_auth_authenticate")
     ),

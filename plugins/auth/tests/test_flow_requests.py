@@ -1,5 +1,6 @@
 """What flows do with what they are sent: wrong types and sizes, too many tries, other origins, no token."""
 
+import re
 from typing import Any
 
 import pytest
@@ -91,6 +92,12 @@ def test_a_refused_form_is_a_page_and_refused_json_is_json(site: Site) -> None:
     assert answer.json == {
         "error": {"code": "unsupported_media_type", "message": "Send a form, or JSON as application/json."}
     }
+
+
+@pytest.mark.parametrize(("email", "focused"), [(ADA, "password"), ("", "email")])
+def test_the_first_field_that_is_wrong_has_the_focus(calm_site: Site, email: str, focused: str) -> None:
+    page = calm_site.browser().client.post("/auth/login", data={"email": email}).text
+    assert re.findall(r"<input[^>]* name=\"(\w+)\"[^>]* autofocus", page) == [focused]
 
 
 def test_other_methods_are_405(site: Site) -> None:

@@ -174,6 +174,22 @@ def test_a_store_in_memory_is_warned_of_where_it_is_no_test(make_app: Make) -> N
     assert 'warning: [auth] store = "memory" is forgotten at each start, and no other process knows of it.' in lines
 
 
+def test_a_setting_of_flask_login_that_does_nothing_is_warned_of(make_app: Make) -> None:
+    app, _ = site(make_app, REMEMBER_COOKIE_REFRESH_EACH_REQUEST=True)
+    app.seal()
+    lines = [line for lines in app.plugins.hook.trivet_describe(app=app) for line in lines]
+    assert "warning: REMEMBER_COOKIE_REFRESH_EACH_REQUEST does nothing: nobody is remembered for ever." in lines
+
+
+def test_sessions_that_are_to_be_protected_in_an_unknown_way_are_an_error_before_the_first_request(
+    make_app: Make,
+) -> None:
+    app, _ = site(make_app)
+    Auth.of(app).realm("default").session_protection = "high"
+    with pytest.raises(AuthConfigError, match="must be 'basic', 'strong' or None, not 'high'"):
+        app.seal()
+
+
 def test_the_end_of_the_process_closes_the_store(make_app: Make, tmp_path: Path) -> None:
     app, _ = site(make_app, AUTH_STORE="file")
     app.instance_path = str(tmp_path)

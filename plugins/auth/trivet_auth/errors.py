@@ -7,7 +7,13 @@ from trivet import ConfigError
 
 from .refusals import TakenError, WeakPasswordError
 
-__all__ = ["AuthConfigError", "TakenError", "WeakPasswordError", "written_in"]
+__all__ = ["NO_KEY", "AuthConfigError", "TakenError", "WeakPasswordError", "written_in"]
+
+#: What an error says where there is no key, and how to come by one.
+NO_KEY = (
+    "SECRET_KEY is not set. Set it to a random text, such as this prints: "
+    "python -c 'import secrets; print(secrets.token_hex(32))'"
+)
 
 
 class AuthConfigError(ConfigError):

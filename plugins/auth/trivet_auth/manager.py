@@ -272,13 +272,21 @@ class LoginManager(Generic[UserT]):
 
     # -- protection of sessions
 
+    def protection(self, app: Any) -> str | None:
+        """Return what protects sessions: ``"basic"``, ``"strong"`` or nothing.
+
+        :raises AuthConfigError: it is something else.
+        """
+        mode = app.config.get("SESSION_PROTECTION", self.session_protection) or None
+        if mode not in ("basic", "strong", None):
+            raise AuthConfigError(f"session_protection must be 'basic', 'strong' or None, not {mode!r}.")
+        return cast(str | None, mode)
+
     def protects(self, ctx: Any, session: Any) -> bool:
         """Look whether a session comes from where it came from before; tell whether it may be used."""
-        mode = ctx.app.config.get("SESSION_PROTECTION", self.session_protection)
-        if not mode:
+        mode = self.protection(ctx.app)
+        if mode is None:
             return True
-        if mode not in ("basic", "strong"):
-            raise AuthConfigError(f"session_protection must be 'basic', 'strong' or None, not {mode!r}.")
         if session.get(self._name(SEEN_AS)) == _seen_as(ctx):
             return True
         over, fresh = mode == "strong" and not session.permanent, self._name(FRESH)

@@ -112,6 +112,8 @@ def trivet_describe(app: Any) -> list[str]:
         lines.append(f"signed tokens: {auth.bearers!r}")
     if type(auth.store) is MemoryStore and not (app.debug or app.testing):
         lines.append('warning: [auth] store = "memory" is forgotten at each start, and no other process knows of it.')
+    if app.config.get("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
+        lines.append("warning: REMEMBER_COOKIE_REFRESH_EACH_REQUEST does nothing: nobody is remembered for ever.")
     return lines
 
 

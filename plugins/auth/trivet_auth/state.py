@@ -12,7 +12,7 @@ from trivet import StashKey
 
 from .access import AccessTokens
 from .bearer import Bearers
-from .errors import AuthConfigError, written_in
+from .errors import NO_KEY, AuthConfigError, written_in
 from .options import Options, check
 from .passwords import Passwords
 from .permissions import Roles
@@ -215,7 +215,7 @@ class Auth:
         :raises ConfigError: ``SECRET_KEY_FALLBACKS`` is not a list of keys.
         """
         if not self.app.signing.available:
-            raise AuthConfigError("Second factors are kept encrypted, and SECRET_KEY is not set. Set it.")
+            raise AuthConfigError(f"Second factors are kept encrypted, and {NO_KEY}")
         return Sealer(self.app.signing.signer("auth.seal").secret_keys[::-1])  # there the newest is the last
 
     def roles_of(self, realm: str) -> Roles:
@@ -255,11 +255,12 @@ class Auth:
     def check_realms(self) -> None:
         """See to it that realms fit the application; its blueprints have to be there, so this comes last.
 
-        :raises AuthConfigError: a realm names a blueprint that is not there or is another realm's, or signed tokens are
-            of a realm that is not there.
+        :raises AuthConfigError: a realm names a blueprint that is not there or is another realm's, or a way to protect
+            sessions that there is not; or signed tokens are of a realm that is not there.
         """
         taken: dict[str, str] = {}
         for name, realm in self.realms.items():
+            realm.protection(self.app)
             for one in dict.fromkeys(realm.blueprints):
                 self._check_blueprint(name, one)
                 if one in taken:

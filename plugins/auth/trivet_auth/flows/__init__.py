@@ -7,7 +7,7 @@ from typing import Any
 
 from trivet import Blueprint
 
-from ..errors import AuthConfigError
+from ..errors import NO_KEY, AuthConfigError
 from ..options import FLOWS as NAMES
 from ..state import Auth
 from .base import Flow
@@ -96,7 +96,7 @@ def register(app: Any, auth: Auth) -> None:
 
 def _check(app: Any, auth: Auth) -> None:
     if not app.secret_key:
-        raise AuthConfigError("The flows of [auth] need sessions, and SECRET_KEY is not set. Set it to a random text.")
+        raise AuthConfigError(f"The flows of [auth] need sessions, and {NO_KEY}")
     realm = auth.realm_of((NAME,))
     if realm.users is None and set(auth.options.flows) - {"logout", "sessions", "tokens"}:
         raise AuthConfigError(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..errors import AuthConfigError
+from ..errors import NO_KEY, AuthConfigError
 from ..flows.services import Services
 from ..options import ProviderOptions
 from ..state import Auth
@@ -32,7 +32,7 @@ class OAuth:
                 'com". The address of a request is not taken, as anybody can choose it.'
             )
         if not auth.app.secret_key:
-            raise AuthConfigError("[auth.oauth] needs sessions, and SECRET_KEY is not set. Set it to a random text.")
+            raise AuthConfigError(f"[auth.oauth] needs sessions, and {NO_KEY}")
         base = Services.of(auth.app).url + options.prefix.rstrip("/")
         self.providers: dict[str, Provider] = {}
         for name, given in options.oauth.items():
