@@ -49,6 +49,7 @@ KINDS: dict[Any, str] = {
     options.Filled: "string, not empty",
     options.Positive: "number from 1",
     options.Natural: "number from 0",
+    options.Natural | None: "number from 0 or nothing",
     Secret: "secret string",
     Secret | None: "secret string or nothing",
     list[str]: "list of strings",

@@ -120,9 +120,14 @@ def test_the_request_says_all_that_standards_ask_for(site: Site, provider: Provi
         "response_type": "code",
         "client_id": CLIENT,
         "redirect_uri": f"{URL}/auth/oauth/main/callback",
-        "scope": "openid email profile",
+        "scope": "openid email",
         "code_challenge_method": "S256",
     }
+
+
+def test_the_request_says_how_recently_one_has_to_have_signed_in(make_app: Make, provider: Provider) -> None:
+    site = Site(make_app, {"main": configured(provider, max_age=0)})
+    assert query_of(begin(site.app.test_client()))["max_age"] == "0"
 
 
 def test_no_two_attempts_share_anything(site: Site, make_client: Clients) -> None:

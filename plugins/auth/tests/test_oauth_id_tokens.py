@@ -87,6 +87,24 @@ def test_a_token_with_a_wrong_claim_is_refused(site: Site, provider: Provider, n
     is_refused(site, site.app.test_client())
 
 
+@pytest.mark.parametrize(
+    ("said", "is_known"),
+    [({"auth_time": NOW - 200}, True), ({"auth_time": NOW - 500}, False), ({}, False), ({"auth_time": "now"}, False)],
+    ids=["recently", "long ago", "unsaid", "no number"],
+)
+def test_who_has_not_signed_in_there_recently_is_turned_away(
+    make_app: Make, provider: Provider, said: dict[str, Any], is_known: bool
+) -> None:
+    site = Site(make_app, {"main": configured(provider, max_age=300)})
+    provider.claims = lambda claims: {**claims, **said}
+    client = site.app.test_client()
+    if not is_known:
+        is_refused(site, client)
+        return
+    assert sign_in(client).status_code == 303
+    assert who(client) != "nobody"
+
+
 def test_several_audiences_are_fine_if_the_token_was_made_for_us(
     site: Site, provider: Provider, make_client: Clients
 ) -> None:

@@ -284,6 +284,13 @@ def test_jwt_leeway_may_be_0_and_not_less(make_app: Make) -> None:
         bearers(make_app, leeway=-1)
 
 
+def test_jwt_types_are_those_that_a_token_may_have(make_app: Make) -> None:
+    text = bearers(make_app).issue("7")
+    assert [bearers(make_app, types=[one]).check(text).ok for one in ("at+jwt", "jwt")] == [True, False]
+    with pytest.raises(ConfigError, match=r"length >= 1 - at `\$\.types`"):
+        bearers(make_app, types=[])
+
+
 def test_jwt_realm_has_to_be_one_that_is_there(make_app: Make) -> None:
     with pytest.raises(AuthConfigError, match=r"\[auth\.jwt\] realm is 'stuff', .* Did you mean 'staff'\?"):
         auth_of(make_app, AUTH_JWT={**JWT, "realm": "stuff"}, AUTH_REALMS={"staff": {}})

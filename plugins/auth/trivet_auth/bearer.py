@@ -19,9 +19,9 @@ from .bearer_keys import SigningKey, read_key, refuse_algorithms
 MAX_LENGTH = 8192
 #: Characters of what ``sub`` and ``jti`` say.
 MAX_IDENTIFIER = 255
-#: The ``typ`` of tokens made here (RFC 9068, 2.1), and what may be said besides, in lower case.
+#: The ``typ`` of tokens made here (RFC 9068, 2.1), and what tokens say that do not tell what they are for.
 TYPE = "at+jwt"
-TYPES = frozenset({TYPE, "application/at+jwt", "jwt", "application/jwt"})
+UNTOLD = "jwt"
 #: Claims that :meth:`Bearers.issue` sets, so nobody else does.
 RESERVED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "scp"})
 
@@ -123,6 +123,8 @@ class Bearers:
     :param audience: what ``aud`` has to be or contain.
     :param leeway: by how many seconds clocks may differ.
     :param lifetime: of tokens made here, in seconds.
+    :param types: what ``typ`` may be, without ``application/`` (RFC 7515, 4.1.9). ``"jwt"`` stands for tokens without
+        ``typ`` too. With ``["at+jwt"]`` only access tokens are accepted: an ID token of the same issuer is not.
     :param clock: tells the time in Unix seconds.
     :raises ValueError: a key is weak or unreadable or fits no algorithm, an algorithm is unknown or has no key, or a
         name or a number cannot be one. No message shows a key.
@@ -137,6 +139,7 @@ class Bearers:
         audience: str,
         leeway: float = 30,
         lifetime: float = 900,
+        types: Iterable[str] = (TYPE, UNTOLD),
         clock: Callable[[], float] = time.time,
     ) -> None:
         refuse_algorithms(algorithms)
@@ -148,6 +151,7 @@ class Bearers:
             raise ValueError("The lifetime of bearer tokens is a positive number of seconds, the leeway one from 0.")
         self.issuer, self.audience = issuer, audience
         self.leeway, self.lifetime = leeway, lifetime
+        self._types = frozenset(one.lower() for one in types)
         self._clock = clock
         self._keys = [read_key(text, algorithms, f"key {number}") for number, text in enumerate(keys, 1)]
         _refuse_idle(algorithms, self._keys)
@@ -246,8 +250,8 @@ class Bearers:
             raise _Refused("malformed")
         if "crit" in header or "b64" in header:
             raise _Refused("critical")  # RFC 7515, 4.1.11: we know no extension; RFC 7797, 7: tokens have no b64
-        type_ = header.get("typ", "jwt")
-        if not isinstance(type_, str) or type_.lower() not in TYPES:
+        type_ = header.get("typ", UNTOLD)
+        if not isinstance(type_, str) or type_.lower().removeprefix("application/") not in self._types:
             raise _Refused("type")  # RFC 8725, 3.11
         algorithm, id = header.get("alg"), header.get("kid")
         if not isinstance(algorithm, str) or algorithm not in (self._registry.allowed or ()):

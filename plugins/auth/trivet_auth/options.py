@@ -92,6 +92,7 @@ class JWTOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     :ivar audience: what ``aud`` has to be or contain.
     :ivar lifetime: of tokens made here, in seconds.
     :ivar leeway: by how many seconds clocks may differ.
+    :ivar types: what ``typ`` of a token may be; ``"jwt"`` stands for none too.
     :ivar realm: whose users ``sub`` names.
     """
 
@@ -101,6 +102,7 @@ class JWTOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     audience: Filled
     lifetime: Positive = 900
     leeway: Natural = 30
+    types: Annotated[list[str], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["at+jwt", "jwt"])
     realm: str = "default"
 
 
@@ -114,6 +116,7 @@ class ProviderOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     :ivar token_url: the same.
     :ivar userinfo_url: the same.
     :ivar scope: what is asked for.
+    :ivar max_age: seconds within which the provider has to have asked the person who they are; 0: now.
     :ivar label: what the button says.
     :ivar link_by_email: whether an account here with the same address, verified on both sides, is the same person's.
     :ivar register: whether somebody new gets an account.
@@ -125,7 +128,8 @@ class ProviderOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     authorize_url: str = ""
     token_url: str = ""
     userinfo_url: str = ""
-    scope: str = "openid email profile"
+    scope: str = "openid email"
+    max_age: Natural | None = None
     label: str = ""
     link_by_email: bool = False
     register: bool = True

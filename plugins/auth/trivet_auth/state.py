@@ -205,6 +205,7 @@ class Auth:
                 audience=given.audience,
                 leeway=given.leeway,
                 lifetime=given.lifetime,
+                types=given.types,
             )
 
     @property

@@ -147,6 +147,8 @@ class Provider:
         """
         metadata = await self._find_alone()
         more = {"nonce": attempt.nonce} if self.issuer else {}
+        if self.options.max_age is not None:
+            more["max_age"] = str(self.options.max_age)
         return str(
             prepare_grant_uri(
                 metadata.authorization_endpoint,
@@ -242,6 +244,7 @@ class Provider:
                     client_id=self.options.client_id,
                     nonce=attempt.nonce,
                     access_token=access_token,
+                    max_age=self.options.max_age,
                 )
             except UnknownKeyError:
                 continue

@@ -96,6 +96,8 @@ def check(name: str, given: ProviderOptions) -> None:
         raise AuthConfigError(
             f'{table} lacks {_listed(urls, False)}; or issuer = "https://…" for a provider that speaks OpenID Connect.'
         )
+    if given.max_age is not None and not given.issuer:
+        raise AuthConfigError(f"{table} max_age needs an issuer: only OpenID Connect says when somebody has signed in.")
     for option, url in {"issuer": given.issuer, **urls}.items():
         if url and (not is_usable(url) or (option == "issuer" and "?" in url)):
             raise AuthConfigError(

@@ -1,5 +1,6 @@
 """ID tokens: signature, issuer, audience, times and nonce have to be right (OpenID Connect Core 1.0, 3.1.3.7)."""
 
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -85,9 +86,11 @@ def verify(
     client_id: str,
     nonce: str,
     access_token: str,
+    max_age: int | None = None,
 ) -> Mapping[str, Any]:
     """Return the claims of an ID token that is valid.
 
+    :param max_age: seconds within which the person has signed in at the provider (OpenID Connect Core 1.0, 3.1.2.1).
     :raises Refused: it is not.
     :raises UnknownKeyError: none of the keys has signed it.
     """
@@ -101,7 +104,11 @@ def verify(
     _check_signature(signed, keys, registry)
     claims = parse(signed.payload)
     params = {"nonce": nonce, "client_id": client_id, "access_token": access_token}
-    return _check_claims(claims, signed.headers(), issuer, params)
+    checked = _check_claims(claims, signed.headers(), issuer, params)
+    # Providers that do not know max_age leave it out, and auth_time too.
+    if max_age is not None and not time.time() - checked.get("auth_time", -math.inf) <= max_age + LEEWAY:
+        raise _refused("the person has not signed in there recently enough, or it does not say when")
+    return checked
 
 
 def _refused(what: str) -> Refused:
