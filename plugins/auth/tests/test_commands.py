@@ -451,7 +451,7 @@ def test_a_database_without_tables_is_said_in_words(make_app: Make) -> None:
 def test_every_command_has_a_line_of_help(plain: Shell) -> None:
     command = make_command(plain.app)
     assert set(command.commands) == {
-        *("create-user", "users", "set-password", "lock", "unlock", "roles"),
+        *("create-user", "users", "set-password", "send-reset", "remove-second-factor", "lock", "unlock", "roles"),
         *("sessions", "tokens", "revoke", "purge"),
     }
     for name, one in command.commands.items():

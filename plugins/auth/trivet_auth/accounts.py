@@ -12,6 +12,7 @@ from .errors import WeakPasswordError as WeakPasswordError
 from .resolving import STAMP, session_name
 from .sessions import KIND
 from .state import Auth
+from .totp import RecoveryCodes, UsedSteps
 from .users import Users, normalise, stamp_of
 
 P = ParamSpec("P")
@@ -221,6 +222,19 @@ class Accounts:
         self._tell("everything.revoked", user)
         return ended
 
+    async def remove_second_factor(self, user: Any) -> Ended:
+        """Take the second factor and its recovery codes away from who has lost them, and end all sessions.
+
+        Whoever knows the password can then sign in by it alone: see to it first that the right person has asked for it.
+        """
+        owner, store = self.owner_of(user), self.auth.store
+        await self.save(user, totp_secret=None, **_next_generation(user))
+        await self._driver.block(UsedSteps(store).forget, owner)
+        await self._driver.block(RecoveryCodes(store).revoke, owner)
+        ended = await self._end(user, "")
+        self._tell("totp.off", user)
+        return ended
+
     async def _raise_generation(self, user: Any) -> None:
         changes = _next_generation(user)
         if changes and self._manager.users is not None:
@@ -304,6 +318,7 @@ end_session = _plain(Accounts.end_session)
 end_sessions = _plain(Accounts.end_sessions)
 find = _plain(Accounts.find)
 lock = _plain(Accounts.lock)
+remove_second_factor = _plain(Accounts.remove_second_factor)
 save = _plain(Accounts.save)
 sessions = _plain(Accounts.sessions)
 set_password = _plain(Accounts.set_password)

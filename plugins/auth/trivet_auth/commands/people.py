@@ -9,6 +9,7 @@ import click
 from ..accounts import Accounts, Ended, words_of
 from ..driving import run
 from ..errors import AuthConfigError
+from ..mail import describe
 from ..state import Auth
 from ..users import normalise
 from .options import (
@@ -183,6 +184,48 @@ def set_password_command(auth: Auth, email: str, from_stdin: bool, realm: str) -
     warn_of_cookies(user, ended)
 
 
+@click.command("send-reset")
+@email_argument
+@realm_option
+@pass_auth
+def send_reset_command(auth: Auth, email: str, realm: str) -> None:
+    """Send somebody the link by which they choose another password. Until then the present one works."""
+    if "forgot" not in auth.options.flows or auth.realm_of(("auth",)).realm != realm:
+        raise click.ClickException(
+            f"The link leads to the flow 'forgot', which is not there for the realm {realm!r}: [auth] flows = "
+            '["login", "forgot"]. trivet auth set-password sets a password without it.'
+        )
+    from ..flows.services import Services, state_of  # here, because the other commands do without the flows
+
+    accounts = accounts_in(auth, realm)
+    user = user_in(accounts, email)
+    if not user.is_active:
+        raise click.ClickException(f"{name_of(user)} is locked. Unlock the account first: trivet auth unlock {email}")
+    services = Services.of(auth.app)
+    token = services.links.issue("reset", accounts.owner_of(user), state_of(user))
+    try:
+        services.send_now("reset", user.email, link=services.address_of("auth.reset", token=token))
+    except Exception as error:  # of a server, or of a plugin
+        raise click.ClickException(f"The mail could not be sent: {describe(error)}.") from None
+    auth.event("reset.asked", None, realm, user)
+    click.echo(f"{name_of(user)}: the link is sent")
+
+
+@click.command("remove-second-factor")
+@email_argument
+@realm_option
+@pass_auth
+def remove_second_factor_command(auth: Auth, email: str, realm: str) -> None:
+    """Take the second factor away from who has lost it and the recovery codes, and end all sessions."""
+    accounts = accounts_in(auth, realm)
+    user = user_in(accounts, email)
+    if not getattr(user, "totp_secret", None):
+        raise click.ClickException(f"{name_of(user)} has no second factor.")
+    ended = run(accounts.remove_second_factor(user))
+    click.echo(f"{name_of(user)}: the second factor is taken away; {said_of(ended)}")
+    warn_of_cookies(user, ended)
+
+
 @click.command("lock")
 @email_argument
 @realm_option
@@ -259,6 +302,8 @@ COMMANDS = (
     create_user_command,
     users_command,
     set_password_command,
+    send_reset_command,
+    remove_second_factor_command,
     lock_command,
     unlock_command,
     roles_command,

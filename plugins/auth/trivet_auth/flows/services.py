@@ -146,6 +146,13 @@ class Services:
             self._leave(kind, to, values)
             self.outbox.wait()
 
+    def send_now(self, kind: str, to: str, **values: Any) -> None:
+        """Send a mail and wait for it, where no answer is kept waiting by that: in a command.
+
+        :raises Exception: it could not be sent.
+        """
+        self._send(self._make(kind, to, values))
+
     def _leave(self, kind: str, to: str, values: dict[str, Any]) -> None:
         if not self.outbox.put(kind, lambda: self._make(kind, to, values)):
             self._note_failure(kind, OverflowError())
