@@ -169,7 +169,9 @@ class Forms(HTMLParser):
         """Note a form, or a field of the last one."""
         given = dict(attrs)
         if tag == "form":
-            self.forms.append({"action": given.get("action") or "", "fields": {}})
+            self.forms.append({"action": given.get("action") or "", "fields": {}, "buttons": []})
+        elif tag == "button" and self.forms and given.get("formaction"):
+            self.forms[-1]["buttons"].append(given["formaction"])
         elif tag == "input" and self.forms and given.get("type") != "checkbox":
             self.forms[-1]["fields"][given["name"]] = given.get("value") or ""
 
@@ -201,18 +203,19 @@ class Browser:
         """Send a form without opening its page before."""
         return self.client.post(path, data=fields)
 
-    def fill(self, path: str, _form: int | str = 0, **fields: Any) -> Any:
+    def fill(self, path: str, _form: int = 0, _press: str = "", **fields: Any) -> Any:
         """Open a page, fill in one of its forms, and send it.
 
-        :param _form: its place on the page, or where it is sent to.
+        :param _form: its place on the page.
+        :param _press: where the button that is pressed sends it to, if that is not the same for all.
         """
         page = self.get(path)
         assert page.status_code == 200, page.text
-        forms = Forms(page.text).forms
-        form = forms[_form] if isinstance(_form, int) else next(one for one in forms if one["action"] == _form)
+        form = Forms(page.text).forms[_form]
+        assert not _press or _press in form["buttons"]
         unknown = set(fields) - set(form["fields"]) - {"remember", "scopes"}
         assert not unknown, f"the form has no {unknown}"
-        return self.client.post(form["action"] or path, data={**form["fields"], **fields})
+        return self.client.post(_press or form["action"] or path, data={**form["fields"], **fields})
 
     def follow(self, answer: Any) -> Any:
         """Go where an answer sends one."""

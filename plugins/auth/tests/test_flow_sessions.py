@@ -33,7 +33,7 @@ def test_a_session_is_listed_and_ended(make_flow_site: MakeSite) -> None:
     found = listed(mine)
     assert [one["present"] for one in found].count(True) == 1
     [id] = [one["id"] for one in found if not one["present"]]
-    assert mine.fill("/auth/sessions", _form=[one["present"] for one in found].index(False)).status_code == 303
+    assert mine.fill("/auth/sessions", _press=f"/auth/sessions/{id}").status_code == 303
     assert (mine.who, other.who) == (ADA, "nobody")
     answer = mine.send(f"/auth/sessions/{id}", "DELETE")
     assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
@@ -54,7 +54,9 @@ def test_who_has_not_just_signed_in_gives_the_password_to_end_a_session(server_s
     mine.client.delete_cookie("session")
     for path in (f"/auth/sessions/{id}", "/auth/sessions"):
         assert list(mine.send(path).json["error"]["fields"]) == ["current_password"]
-    assert mine.get("/auth/sessions").text.count('name="current_password"') == 4  # not to end the present one
+    page = mine.get("/auth/sessions").text
+    assert page.count('name="current_password"') == 1
+    assert page.count("formnovalidate") == 1  # the present one ends without
     assert other.who == ADA
     assert mine.send(f"/auth/sessions/{id}", current_password=GOOD).status_code == 200
     assert other.who == "nobody"
@@ -65,9 +67,9 @@ def test_the_password_that_ends_sessions_is_typed_into_the_page(server_site: Sit
     mine, other = server_site.signed_in(remember=True), server_site.signed_in()
     mine.client.delete_cookie("session")
     [id] = [one["id"] for one in listed(other) if one["present"]]
-    wrong = mine.fill("/auth/sessions", _form=f"/auth/sessions/{id}", current_password="wrong")
+    wrong = mine.fill("/auth/sessions", _press=f"/auth/sessions/{id}", current_password="wrong")
     assert (wrong.status_code, "This is not your password." in wrong.text) == (422, True)
-    assert mine.fill("/auth/sessions", _form=f"/auth/sessions/{id}", current_password=GOOD).status_code == 303
+    assert mine.fill("/auth/sessions", _press=f"/auth/sessions/{id}", current_password=GOOD).status_code == 303
     assert (mine.who, other.who) == (ADA, "nobody")
 
 
