@@ -174,6 +174,14 @@ def test_a_store_in_memory_is_warned_of_where_it_is_no_test(make_app: Make) -> N
     assert 'warning: [auth] store = "memory" is forgotten at each start, and no other process knows of it.' in lines
 
 
+def test_passwords_that_are_too_short_or_must_not_be_long_are_warned_of(make_app: Make) -> None:
+    app, _ = site(make_app, AUTH_PASSWORD={"min_length": 7, "max_length": 63})
+    app.seal()
+    lines = [line for lines in app.plugins.hook.trivet_describe(app=app) for line in lines]
+    assert "warning: [auth.password] min_length = 7 lets people choose passwords that are guessed." in lines
+    assert "warning: [auth.password] max_length = 63 refuses long ones; 64 characters are usual." in lines
+
+
 def test_a_setting_of_flask_login_that_does_nothing_is_warned_of(make_app: Make) -> None:
     app, _ = site(make_app, REMEMBER_COOKIE_REFRESH_EACH_REQUEST=True)
     app.seal()

@@ -112,6 +112,11 @@ def trivet_describe(app: Any) -> list[str]:
         lines.append(f"signed tokens: {auth.bearers!r}")
     if type(auth.store) is MemoryStore and not (app.debug or app.testing):
         lines.append('warning: [auth] store = "memory" is forgotten at each start, and no other process knows of it.')
+    shortest, longest = options.password.min_length, options.password.max_length
+    if shortest < 8:  # ASVS 5, 6.2.1
+        lines.append(f"warning: [auth.password] min_length = {shortest} lets people choose passwords that are guessed.")
+    if longest < 64:  # ASVS 5, 6.2.9
+        lines.append(f"warning: [auth.password] max_length = {longest} refuses long ones; 64 characters are usual.")
     if app.config.get("REMEMBER_COOKIE_REFRESH_EACH_REQUEST"):
         lines.append("warning: REMEMBER_COOKIE_REFRESH_EACH_REQUEST does nothing: nobody is remembered for ever.")
     return lines
