@@ -1,12 +1,13 @@
 """What is done to accounts, from plain code and in requests of both kinds, and what has ended afterwards."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from trivet import Trivet, current_context, hookimpl, session
-from trivet_auth import AuthConfigError, LoginManager, MemoryUsers, TakenError, current_user, login_user
+from trivet_auth import AuthConfigError, LoginManager, MemoryUsers, TakenError, Users, current_user, login_user
 from trivet_auth import accounts as service
 from trivet_auth.accounts import Accounts, WeakPasswordError, stay
 from trivet_auth.state import Auth
@@ -344,3 +345,33 @@ def test_on_an_event_loop_the_functions_for_plain_code_say_so(site: Site) -> Non
                 service.find(site.auth, "default", "ada@example.com")
 
     site.app.loops.run(go())
+
+
+class Slow(Users):
+    """People who have to be waited for."""
+
+    def __init__(self) -> None:
+        self._people = MemoryUsers()
+        self._people.create("ada")
+
+    async def get(self, id: str) -> Any:
+        """Return somebody, after a moment."""
+        await asyncio.sleep(0)
+        return self._people.get(id)
+
+    async def find(self, login: str) -> Any:
+        """Return somebody, after a moment."""
+        await asyncio.sleep(0)
+        return self._people.find(login)
+
+
+def test_an_asynchronous_view_waits_for_asynchronous_people(make_app: Make, make_client: Callable[..., Any]) -> None:
+    app = make_app(plugins=["auth"], config={"SECRET_KEY": "only here", "AUTH_STORE": "memory"})
+    people = Slow()
+    LoginManager(app, users=people)
+
+    @app.get("/find")
+    async def find() -> str:
+        return str((await Accounts.in_context(current_context()).find("ada")).get_id())
+
+    assert make_client(app).get("/find").text == "1"
