@@ -56,6 +56,7 @@ KINDS: dict[Any, str] = {
     dict[str, list[str]]: "table of lists of strings",
     dict[str, list[str]] | None: "table of lists of strings or nothing",
     Literal["auto", "memory", "file", "redis", "db"]: '`"auto"`, `"memory"`, `"file"`, `"redis"` or `"db"`',
+    Literal["optional", "required"]: '`"optional"` or `"required"`',
     Literal["cookie", "server"]: '`"cookie"` or `"server"`',
     dict[str, options.RealmOptions]: "tables by name",
     dict[str, options.ProviderOptions]: "tables by name",

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from trivet_auth.stores.database import metadata
 
 from .database_app import SERVERS, empty_database
-from .flow_fixtures import flow_database, make_flow_site, make_memory_site, site  # noqa: F401 - fixtures
+from .flow_fixtures import clock, flow_database, make_flow_site, make_memory_site, site  # noqa: F401 - fixtures
 from .store_homes import WAYS, Home, in_database
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pyotp
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
@@ -54,3 +55,33 @@ def make_memory_site(make_app: Make, make_client: Callable[..., Any]) -> MakeSit
 def site(make_flow_site: MakeSite) -> Site:
     """A site with all flows, and Ada."""
     return make_flow_site().open(ADA)
+
+
+class App:
+    """An authenticator app, whose clock goes on by a period with each code."""
+
+    def __init__(self, secret: str, clock: "Clock") -> None:
+        self._codes = pyotp.TOTP(secret)
+        self._clock = clock
+
+    def code(self) -> str:
+        """Return the code of the next period."""
+        self._clock.now += 30
+        return self._codes.at(int(self._clock.now))
+
+
+class Clock:
+    """The clock of everything that has to do with codes, set by hand."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock in place of the one by which codes are verified."""
+    made = Clock()
+    monkeypatch.setattr("trivet_auth.totp.time.time", made)
+    return made

@@ -10,40 +10,10 @@ from trivet_auth.flows import proving
 from trivet_auth.flows.services import now
 
 from .flow_at_once import send_at_once
-from .flow_fixtures import EVERYWHERE, MakeSite
+from .flow_fixtures import EVERYWHERE, App, Clock, MakeSite
 from .flow_site import ADA, BETTER, GOOD, Browser, Site
 
 KINDS = pytest.mark.parametrize("sessions", ["cookie", "server"])
-
-
-class App:
-    """An authenticator app, whose clock goes on by a period with each code."""
-
-    def __init__(self, secret: str, clock: "Clock") -> None:
-        self._codes = pyotp.TOTP(secret)
-        self._clock = clock
-
-    def code(self) -> str:
-        """Return the code of the next period."""
-        self._clock.now += 30
-        return self._codes.at(int(self._clock.now))
-
-
-class Clock:
-    """The clock of everything that has to do with codes, set by hand."""
-
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock in place of the one by which codes are verified."""
-    made = Clock()
-    monkeypatch.setattr("trivet_auth.totp.time.time", made)
-    return made
 
 
 def set_up(browser: Browser, clock: Clock) -> tuple[App, list[str]]:

@@ -311,6 +311,12 @@ def test_verify_is_whether_an_address_has_to_be_confirmed_first(
     assert site.browser().login(BOB).status_code == status
 
 
+@pytest.mark.parametrize(("wanted", "status"), [("optional", 200), ("required", 202)])
+def test_second_factor_is_whether_everybody_needs_one(make_memory_site: MakeSite, wanted: str, status: int) -> None:
+    site = make_memory_site(AUTH_SECOND_FACTOR=wanted).open(ADA)
+    assert site.browser().login().status_code == status
+
+
 @pytest.mark.parametrize("tokens", [True, False])
 def test_csrf_tokens_are_in_forms_where_they_are_wanted(make_memory_site: MakeSite, tokens: bool) -> None:
     site = make_memory_site(AUTH_CSRF_TOKENS=tokens).open(ADA)

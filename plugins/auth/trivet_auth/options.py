@@ -175,6 +175,7 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     :ivar after_login: the path to go to; where ``next`` says nothing.
     :ivar after_logout: the same.
     :ivar verify: whether an address has to be confirmed before one can sign in.
+    :ivar second_factor: ``"required"``: who has none sets one up when they sign in, and is nobody before that.
     :ivar csrf_tokens: whether the flows' forms carry tokens besides the core's cross-origin protection.
     :ivar link_lifetime: seconds for which the links in mails work.
     :ivar token_prefix: what personal access tokens begin with.
@@ -205,6 +206,7 @@ class Options(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     after_login: str = "/"
     after_logout: str = "/"
     verify: bool = True
+    second_factor: Literal["optional", "required"] = "optional"
     csrf_tokens: bool = False
     link_lifetime: Positive = 3600
     token_prefix: str = "trv"  # noqa: S105 - it is shown to everybody
@@ -247,6 +249,11 @@ def check(options: Options) -> None:
         path = getattr(options, option)
         if _PATH.fullmatch(path) is None:
             raise AuthConfigError(f'[auth] {option} is {path!r}. It is a path on this site, as "/tasks".')
+    if options.second_factor == "required" and not {"login", "totp"} <= set(options.flows):
+        raise AuthConfigError(
+            '[auth] second_factor = "required" needs the flows that set one up and ask for it: '
+            'flows = ["login", "totp"].'
+        )
     if options.redis and options.store == "auto":
         raise AuthConfigError('[auth] redis is set, and nothing is kept there. Say so: [auth] store = "redis".')
 

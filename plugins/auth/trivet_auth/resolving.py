@@ -296,6 +296,8 @@ async def _by_session(ctx: Any, auth: Auth, realm: Any, driver: Driver) -> Ident
         return None
     if not _is_active(user) and not session.get(session_name(FORCED, name)):
         return None
+    if auth.lacks_second_factor(name, user):
+        return None
     return _session_identity(session, name, user, auth.options.fresh_for)
 
 
@@ -344,6 +346,9 @@ async def _by_remember(ctx: Any, auth: Auth, realm: Any, driver: Driver) -> Iden
     if used.outcome == "ok" and owner == realm.realm:
         user = await realm.load_user(driver, id)
     if user is None or (used.data.get("stamp") or "") != stamp_of(user) or not _is_active(user):
+        realm.drop_cookie(ctx)
+        return None
+    if auth.lacks_second_factor(realm.realm, user):
         realm.drop_cookie(ctx)
         return None
     if not ctx.is_websocket:

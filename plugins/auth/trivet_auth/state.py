@@ -58,12 +58,14 @@ class Auth:
     :ivar realms: the realms by name, each a :class:`trivet_auth.LoginManager`; ``"default"`` among them.
     :ivar strength: says what is wrong with a new password: ``(password, context) -> list[str]``; it can be replaced.
     :ivar flows: what is done in place of a ready-made flow, by its name.
+    :ivar strict_realm: the realm whose people need a second factor; empty if none does.
     """
 
     def __init__(self, app: Any) -> None:
         self.app = app
         self.realms: dict[str, Any] = {}
         self.flows: dict[str, Any] = {}
+        self.strict_realm = ""
         self._strength: Callable[..., list[str]] | None = None
 
     @classmethod
@@ -293,6 +295,10 @@ class Auth:
                 if scope in realm.blueprints:
                     return realm
         return self.realm("default")
+
+    def lacks_second_factor(self, realm: str, user: Any) -> bool:
+        """Tell whether somebody has to set up a second factor before a browser makes them somebody."""
+        return realm == self.strict_realm and not getattr(user, "totp_secret", None)
 
     # -- what happens
 

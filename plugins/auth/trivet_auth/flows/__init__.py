@@ -22,7 +22,7 @@ from .services import Services
 from .serving import FlowCalls, view_of
 from .sessions import Session, Sessions
 from .tokens import Token, Tokens
-from .totp import Totp, TotpCodes, TotpDisable, TotpSetup
+from .totp import LoginSetup, Totp, TotpCodes, TotpDisable, TotpSetup
 from .verify import Verify, VerifySend
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Forgot",
     "Login",
     "LoginCode",
+    "LoginSetup",
     "Logout",
     "Password",
     "Refused",
@@ -65,7 +66,7 @@ FLOWS: dict[str, tuple[type[Flow], ...]] = {
     "forgot": (Forgot, Reset),
     "password": (Password,),
     "email": (Email, EmailConfirm),
-    "totp": (Totp, TotpSetup, TotpDisable, TotpCodes),
+    "totp": (Totp, TotpSetup, TotpDisable, TotpCodes, LoginSetup),
     "sessions": (Sessions, Session),
     "tokens": (Tokens, Token),
 }
@@ -89,6 +90,7 @@ def register(app: Any, auth: Auth) -> None:
     app.register_blueprint(make_blueprint(auth), url_prefix=auth.options.prefix)
     app.plugins.pluggy.register(FlowCalls(), "auth.flows")
     realm = auth.realm_of((NAME,))
+    auth.strict_realm = realm.realm if services.demands_second_factor else ""
     if "login" in auth.options.flows:
         realm.login_view = realm.login_view or f"{NAME}.login"
         realm.refresh_view = realm.refresh_view or f"{NAME}.login"

@@ -15,6 +15,11 @@ def purpose_of(owner: str) -> str:
     return f"totp:{owner}"
 
 
+def setup_purpose_of(owner: str) -> str:
+    """Return what a secret is sealed for that waits for its first code."""
+    return f"totp-setup:{owner}"
+
+
 async def use_code(flow: Flow, user: Any, code: str) -> str | None:
     """Use a code of a user up; return of which kind it was, or ``None`` if it is wrong, or was used before."""
     owner, block, services = flow.accounts.owner_of(user), flow.driver.block, flow.services

@@ -71,18 +71,17 @@ class LoginCode(Flow):
 
     async def get(self) -> Any:
         """Show the form."""
-        if await proving.pending(self) is None:
+        who = await proving.pending(self)
+        if who is None or who.secret:
             return self.done(self.url("login"))
         return await self.page()
 
     async def post(self) -> Any:
         """Take a code, and sign in who has given the password before."""
         who = await proving.pending(self)
-        if who is None:
+        if who is None or who.secret:
             proving.forget_pending(self)
-            raise Refused(
-                401, "password_first", "Please sign in again.", headers=self.challenge, template="auth/refused.html"
-            )
+            raise proving.password_first(self)
         code = self.sent.line("code", missing="Enter the code.")
         self.sent.check()
         tries = self.tries("code", self.manager.id_of(who.user))

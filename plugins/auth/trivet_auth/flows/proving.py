@@ -6,28 +6,33 @@ from ..accounts import stay
 from ..identity import Identity
 from ..resolving import session_name, set_identity
 from ..signing_in import confirm_login, login_user
+from ..totp import new_secret
 from ..users import stamp_of
 from .base import Flow
-from .codes import has_second_factor, use_code
+from .codes import has_second_factor, setup_purpose_of, use_code
 from .limits import Tries
 from .sent import Refused
 from .services import now
 
 #: For so many seconds after signing in nothing asks for the password again; fewer if ``[auth] fresh_for`` says so.
 RECENT = 900.0
-#: Seconds for the second step of signing in.
-PENDING_FOR = 300.0
+#: Seconds for the second step of signing in, and for setting up what it needs.
+PENDING_FOR, SETUP_FOR = 300.0, 900.0
 #: The name in the session of who has given a password, and not yet a code. It makes nobody somebody.
 PENDING = "_auth_pending"
 
 
 class Pending(NamedTuple):
-    """Somebody who has given a password, and not yet a code."""
+    """Somebody who has given a password, and not yet a code.
+
+    :ivar secret: the sealed secret of the second factor that they have to set up; empty if they have one.
+    """
 
     user: Any
     remember: bool
     next: str
     method: str
+    secret: str = ""
 
 
 # -- passwords
@@ -128,45 +133,60 @@ def renew(flow: Flow, *, proven: bool) -> None:
 
 
 async def sign_in(flow: Flow, user: Any, *, remember: bool, to: str, method: str, message: str = "") -> Any:
-    """Sign somebody in who has proved who they are, or ask for the second factor; return the answer.
+    """Sign somebody in who has proved who they are, or ask for the second factor, or for one; return the answer.
 
     :param to: where to go: a path that is safe.
     :param method: how they have proved it.
     :param message: what the page there shows.
     """
+    who = Pending(user, remember, to, method)
     if has_second_factor(user):
-        return _ask_for_code(flow, user, remember, to, method)
-    return await enter(flow, Pending(user, remember, to, method), message)
+        address = flow.url("login_code")
+        _wait_for(flow, who, PENDING_FOR)
+        return flow.done(address, status=202, second_factor=["totp", "recovery"], next=address)
+    if flow.services.demands_second_factor:
+        address = flow.url("login_setup")
+        secret = flow.auth.sealer.seal(new_secret(), setup_purpose_of(flow.accounts.owner_of(user)))
+        _wait_for(flow, who._replace(secret=secret), SETUP_FOR)
+        return flow.done(address, status=202, second_factor=["setup"], next=address)
+    return await enter(flow, who, message)
 
 
 async def enter(flow: Flow, who: Pending, message: str = "") -> Any:
     """Sign somebody in who has proved all there is to prove; return the answer."""
+    to = await let_in(flow, who)
+    return flow.done(to, message, user=flow.user_facts(who.user), next=to)
+
+
+async def let_in(flow: Flow, who: Pending) -> str:
+    """Sign somebody in who has proved all there is to prove; return where to go.
+
+    :raises Refused: the account is locked: 401.
+    """
     if hasattr(who.user, "last_login_at"):
         await flow.accounts.save(who.user, last_login_at=now())
     if not login_user(who.user, remember=who.remember, realm=flow.realm, method=who.method):
         raise Refused(401, "invalid_credentials", "This did not work.", headers=flow.challenge)
-    to = who.next or flow.auth.options.after_login
-    return flow.done(to, message, user=flow.user_facts(who.user), next=to)
+    return who.next or flow.auth.options.after_login
 
 
-def _ask_for_code(flow: Flow, user: Any, remember: bool, to: str, method: str) -> Any:
-    """Note who has given a password, in a session in which nobody is known, and ask for the code."""
+def _wait_for(flow: Flow, who: Pending, seconds: float) -> None:
+    """Note who has given a password, in a session in which nobody is known."""
     ctx, manager = flow.ctx, flow.manager
     manager.leave(ctx)
     # A browser that is remembered would be known again at once, in another session than this.
     manager.forget(ctx)
     set_identity(ctx, Identity(manager.anonymous_user(), flow.realm))
     ctx.session[_pending_name(flow)] = {
-        "id": manager.id_of(user),
-        "stamp": stamp_of(user),
-        "until": now() + PENDING_FOR,
-        "remember": remember,
-        "next": to,
-        "method": method,
+        "id": manager.id_of(who.user),
+        "stamp": stamp_of(who.user),
+        "until": now() + seconds,
+        "remember": who.remember,
+        "next": who.next,
+        "method": who.method,
+        "secret": who.secret,
     }
-    flow.tell("login.pending", user, method=method)
-    address = flow.url("login_code")
-    return flow.done(address, status=202, second_factor=["totp", "recovery"], next=address)
+    flow.tell("login.pending", who.user, method=who.method)
 
 
 async def pending(flow: Flow) -> Pending | None:
@@ -177,10 +197,17 @@ async def pending(flow: Flow) -> Pending | None:
     found = flow.ctx.session.get(_pending_name(flow))
     if not isinstance(found, dict) or now() > found["until"]:
         return None
-    user = await flow.manager.load_user(flow.driver, found["id"])
-    if user is None or not user.is_active or not has_second_factor(user) or stamp_of(user) != found["stamp"]:
+    user, secret = await flow.manager.load_user(flow.driver, found["id"]), found.get("secret", "")
+    if user is None or not user.is_active or stamp_of(user) != found["stamp"]:
         return None
-    return Pending(user, found["remember"], found["next"], found["method"])
+    if has_second_factor(user) == bool(secret):  # it was set up, or taken away, meanwhile
+        return None
+    return Pending(user, found["remember"], found["next"], found["method"], secret)
+
+
+def password_first(flow: Flow) -> Refused:
+    """Return the refusal of who has given no password, or did so too long ago."""
+    return Refused(401, "password_first", "Please sign in again.", headers=flow.challenge, template="auth/refused.html")
 
 
 def forget_pending(flow: Flow) -> None:

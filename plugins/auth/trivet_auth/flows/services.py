@@ -53,6 +53,11 @@ class Services:
         """Whether an address has to be confirmed before one can sign in."""
         return self.auth.options.verify and "verify" in self.on
 
+    @property
+    def demands_second_factor(self) -> bool:
+        """Whether nobody can sign in without one."""
+        return self.auth.options.second_factor == "required"
+
     def check(self) -> None:
         """See to it that all is there that the flows need.
 
