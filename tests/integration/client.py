@@ -55,7 +55,8 @@ def opened(
     """
     connection = HTTPConnection(HOST, port, timeout=SECONDS, source_address=(source, 0))
     try:
-        connection.request(method, path, body=body, headers={"Connection": "close", **(headers or {})})
+        with suppress(BrokenPipeError):  # a server that refuses a body may answer, and go, while it is being sent
+            connection.request(method, path, body=body, headers={"Connection": "close", **(headers or {})})
         response = connection.getresponse()
         with response:
             yield response

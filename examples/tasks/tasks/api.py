@@ -3,11 +3,12 @@
 from typing import Any
 
 import msgspec
+from sqlalchemy import select
 
 from trivet import Blueprint, HTTPException, Response, jsonify, request, url_for
 from trivet_auth import requires
 
-from .models import Task, clean_title, db, find_task, own_tasks, people
+from .models import Task, clean_title, db, find_task, is_own, people
 
 api = Blueprint("api", __name__, url_prefix="/api/tasks")
 
@@ -45,7 +46,7 @@ def as_data(task: Task) -> dict[str, Any]:
 @requires("tasks:read")
 def list_tasks() -> dict[str, Any]:
     """Answer one page of the tasks: ``?page=2&per_page=50``."""
-    page = db.paginate(own_tasks().order_by(Task.id))
+    page = db.paginate(select(Task).where(is_own()).order_by(Task.id))
     return {
         "tasks": [as_data(task) for task in page],
         "page": page.page,

@@ -1,7 +1,7 @@
 """``trivet give EMAIL``: give somebody the tasks that are from before there were accounts."""
 
 import click
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from trivet.cli import with_appcontext
 
@@ -16,6 +16,8 @@ def give_command(email: str) -> None:
     user = db.session.scalar(select(User).where(User.email == email))
     if user is None:
         raise click.UsageError(f"There is no account {email!r}. trivet auth create-user makes one.")
-    done = db.session.execute(update(Task).where(Task.owner_id.is_(None)).values(owner_id=user.id))
+    tasks = db.session.scalars(select(Task).where(Task.owner_id.is_(None))).all()
+    for task in tasks:
+        task.owner_id = user.id
     db.session.commit()
-    click.echo(f"{done.rowcount} tasks are {email}'s now")
+    click.echo(f"{len(tasks)} tasks are {email}'s now")

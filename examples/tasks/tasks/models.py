@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, ForeignKey, Select, String, select
+from sqlalchemy import JSON, ColumnElement, ForeignKey, String, select
 from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -51,14 +51,15 @@ class Task(Base):
     created: Mapped[datetime] = mapped_column(default=now)
 
 
-def own_tasks() -> Select[tuple[Task]]:
-    """Return the statement for the tasks of who is asking."""
-    return select(Task).where(Task.owner_id == people.current_user.id)
+def is_own() -> ColumnElement[bool]:
+    """Return the condition that a task is of who is asking."""
+    return Task.owner_id == people.current_user.id
 
 
 def find_task(ident: int) -> Task:
     """Return a task of who is asking; answer 404 if there is none, or it is somebody else's."""
-    return db.first_or_404(own_tasks().where(Task.id == ident), description=MISSING)
+    task: Task = db.first_or_404(select(Task).where(Task.id == ident, is_own()), description=MISSING)
+    return task
 
 
 def clean_title(text: str) -> str:

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from trivet import Blueprint, Response, abort, redirect, render_template, request, url_for
 from trivet_auth import login_required
 
-from .models import LONGEST_TITLE, Task, clean_title, db, find_task, own_tasks, people
+from .models import LONGEST_TITLE, Task, clean_title, db, find_task, is_own, people
 
 pages = Blueprint("pages", __name__)
 
@@ -55,8 +55,8 @@ def show(typed: str = "", error: str | None = None) -> str:
     :param typed: what stands in the field for a new task.
     :param error: what is wrong with it.
     """
-    page = db.paginate(own_tasks().order_by(Task.done, Task.id.desc()), per_page=20)
-    left = db.session.scalar(select(func.count()).select_from(own_tasks().where(~Task.done).subquery()))
+    page = db.paginate(select(Task).where(is_own()).order_by(Task.done, Task.id.desc()), per_page=20)
+    left = db.session.scalar(select(func.count()).select_from(Task).where(is_own(), ~Task.done))
     return render_template("tasks.html", page=page, left=left, longest=LONGEST_TITLE, typed=typed, error=error)
 
 

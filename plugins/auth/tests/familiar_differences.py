@@ -315,19 +315,22 @@ return found, client.get("/other").headers.get("Location")
     ),
     "a path that begins with two slashes names no host": _of(
         """
-return [make_next_param("/login", f"http://localhost{path}") for path in ("//evil.example", "///x", "/x//y")]
+found = [make_next_param("/login", f"http://localhost{path}") for path in ("//evil.example", "///x", "/x//y")]
+return [one.startswith("//") for one in found]  # how many slashes there are depends on the Python
 """,
-        ["//evil.example", "///x", "/x//y"],
-        ["/evil.example", "/x", "/x//y"],
+        [True, True, False],
+        [False, False, False],
     ),
     "a mode of protection that there is not is an error": _of(
         """
 app, manager = start(folder)
+client = browser(app)
+client.get("/in/1")
 manager.session_protection = "storng"
-return statuses(browser(app), "/in/1", "/inside")
+return statuses(client, "/inside")
 """,
-        [200, 200],
-        [200, 500],
+        [200],
+        [500],
     ),
     "a second LoginManager of one application is an error": _of(
         """

@@ -359,10 +359,11 @@ def test_models_below_db_model_bring_their_object(make_app: Make) -> None:
         own.init_app(app)
         with app.app_context():
             own.create_all()
+            engine = own.engine
             ada = DatabaseUsers(Person).create("ada@example.com")
             assert ada in own.session
             assert repr(ada) == "<Person 1>"
-            own.engine.dispose()
+        engine.dispose()
 
 
 def test_a_base_without_an_object_gets_one(make_app: Make) -> None:
@@ -377,8 +378,9 @@ def test_a_base_without_an_object_gets_one(make_app: Make) -> None:
         with app.app_context():
             users = DatabaseUsers(Person)
             users.db.create_all()
+            engine = users.db.engine
             assert users.create("ada@example.com").id == 1
-            users.db.engine.dispose()
+        engine.dispose()
 
 
 # -- what will not do

@@ -58,8 +58,11 @@ def test_a_key_is_the_same_as_text_and_as_bytes() -> None:
 @settings(max_examples=200, deadline=None)
 def test_a_text_that_was_changed_is_not_opened(data: st.DataObject) -> None:
     sealed = sealer.seal("text", "totp")
-    at = data.draw(st.integers(0, len(sealed.rstrip("=")) - 2))  # the last character has bits that do not count
-    other = data.draw(st.sampled_from(string.ascii_letters + string.digits).filter(lambda one: one != sealed[at]))
+    at = data.draw(st.integers(0, 1000)) % (
+        len(sealed.rstrip("=")) - 1
+    )  # the last character has bits that do not count
+    others = [one for one in string.ascii_letters + string.digits if one != sealed[at]]
+    other = others[data.draw(st.integers(0, 1000)) % len(others)]
     assert sealer.open(sealed[:at] + other + sealed[at + 1 :], "totp") is None
 
 

@@ -252,9 +252,10 @@ def test_where_a_request_comes_from_is_what_the_trusted_proxy_says(make_app: Mak
 
 
 def test_protection_of_an_unknown_kind_is_an_error(make_app: Make) -> None:
-    site = Site(make_app, SESSION_PROTECTION="storng")
+    site = Site(make_app)
     client = site.app.test_client()
     client.get("/in/ada")
+    site.app.config["SESSION_PROTECTION"] = "storng"
     with pytest.raises(AuthConfigError, match="must be 'basic', 'strong' or None, not 'storng'"):
         client.get("/who")
 

@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import os
+import sqlite3
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trivet import Trivet, hookimpl
 from trivet_db import DatabaseConfigError, SQLAlchemy, UnknownBindError
-from trivet_db.engines import Engines
+from trivet_db.engines import ClosingConnection, Engines
 from trivet_db.options import EngineSettings
 from trivet_db.state import State
 
@@ -346,3 +348,23 @@ def test_the_object_shows_its_database_without_the_password(make_app: Make) -> N
     assert repr(db) == "<SQLAlchemy>"
     with app.app_context():
         assert repr(db) == "<SQLAlchemy postgresql+psycopg://ada:***@host/db +2>"
+
+
+def test_a_cursor_that_was_left_open_is_closed_with_its_connection(tmp_path: Path) -> None:
+    path = tmp_path / "file.db"
+    connection = sqlite3.connect(path, factory=ClosingConnection)
+    connection.executescript("CREATE TABLE task (id INTEGER); INSERT INTO task VALUES (1), (2)")
+    connection.execute("SELECT id FROM task").fetchone()  # and nobody has the cursor any more
+    gc.collect()
+    with closing(sqlite3.connect(path, timeout=0)) as other:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("DROP TABLE task")
+        connection.close()
+        other.execute("DROP TABLE task")
+
+
+def test_a_cursor_that_was_closed_is_kept_by_nobody(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "file.db", factory=ClosingConnection)) as connection:
+        cursor = weakref.ref(connection.execute("SELECT 1"))
+        cursor().close()  # type: ignore[union-attr]
+        assert cursor() is None

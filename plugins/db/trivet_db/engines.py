@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -200,19 +201,28 @@ def _speak_for_asyncpg(engine: Engine) -> None:
     dialect.do_ping = do_ping
 
 
-class ClosingConnection(sqlite3.Connection):
-    """A connection that closes its cursors with itself.
+class _Cursor(sqlite3.Cursor):
+    """A cursor that its connection keeps until it is closed."""
 
-    SQLite keeps a file locked until the last statement on it has ended, even if its connection is closed. A cursor
-    whose statement was cancelled would be left to the garbage collector, and everybody else had to wait for that.
+    def close(self) -> None:
+        super().close()
+        self.connection._open.discard(self)  # type: ignore[attr-defined]
+
+
+class ClosingConnection(sqlite3.Connection):
+    """A connection of aiosqlite that closes its cursors with itself, in its own thread.
+
+    SQLite keeps a file locked until the last statement on it has ended, even if its connection is closed. The cursor of
+    a cancelled statement would be left to the event loop's thread, which frees it. That waits while the connection's
+    own thread is busy, and so would the loop with all that it has to do: a commit there, for those who still read.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._open: set[sqlite3.Cursor] = set()
         super().__init__(*args, **kwargs)
-        self._open: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
 
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        made = super().cursor(*args, **kwargs)
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        made = super().cursor(factory)
         self._open.add(made)
         return made
 
@@ -220,6 +230,11 @@ class ClosingConnection(sqlite3.Connection):
         for one in list(self._open):
             one.close()
         super().close()
+
+    def __del__(self) -> None:
+        """Close a connection that was made for somebody who has been cancelled meanwhile."""
+        with suppress(sqlite3.ProgrammingError):  # it could not be opened
+            self.close()
 
 
 def _with_defaults(url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,7 +253,8 @@ def _with_defaults(url: URL, arguments: Mapping[str, Any]) -> dict[str, Any]:
             chosen["connect_args"] = {"check_same_thread": False, **chosen.get("connect_args", {})}
         elif url.get_driver_name() == "aiosqlite":
             chosen.setdefault("poolclass", pool.AsyncAdaptedQueuePool)
-            chosen["connect_args"] = {"factory": ClosingConnection, **chosen.get("connect_args", {})}
+            own = {"factory": ClosingConnection, "check_same_thread": False}
+            chosen["connect_args"] = {**own, **chosen.get("connect_args", {})}
         return chosen
     if chosen.get("poolclass") not in (pool.NullPool, pool.StaticPool):
         # A connection that the server or the network has dropped meanwhile is noticed before it is used.
