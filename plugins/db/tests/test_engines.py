@@ -354,7 +354,7 @@ def test_a_cursor_that_was_left_open_is_closed_with_its_connection(tmp_path: Pat
     path = tmp_path / "file.db"
     connection = sqlite3.connect(path, factory=ClosingConnection)
     connection.executescript("CREATE TABLE task (id INTEGER); INSERT INTO task VALUES (1), (2)")
-    connection.execute("SELECT id FROM task").fetchone()  # and nobody has the cursor any more
+    connection.cursor().execute("SELECT id FROM task").fetchone()  # and nobody has the cursor any more
     gc.collect()
     with closing(sqlite3.connect(path, timeout=0)) as other:
         with pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -365,6 +365,6 @@ def test_a_cursor_that_was_left_open_is_closed_with_its_connection(tmp_path: Pat
 
 def test_a_cursor_that_was_closed_is_kept_by_nobody(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "file.db", factory=ClosingConnection)) as connection:
-        cursor = weakref.ref(connection.execute("SELECT 1"))
+        cursor = weakref.ref(connection.cursor().execute("SELECT 1"))
         cursor().close()  # type: ignore[union-attr]
         assert cursor() is None
