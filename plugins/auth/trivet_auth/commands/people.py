@@ -9,6 +9,7 @@ import click
 from ..accounts import Accounts, Ended, words_of
 from ..driving import run
 from ..errors import AuthConfigError
+from ..flows.services import Services, state_of
 from ..mail import describe
 from ..state import Auth
 from ..users import normalise
@@ -195,8 +196,6 @@ def send_reset_command(auth: Auth, email: str, realm: str) -> None:
             f"The link leads to the flow 'forgot', which is not there for the realm {realm!r}: [auth] flows = "
             '["login", "forgot"]. trivet auth set-password sets a password without it.'
         )
-    from ..flows.services import Services, state_of  # here, because the other commands do without the flows
-
     accounts = accounts_in(auth, realm)
     user = user_in(accounts, email)
     if not user.is_active:
