@@ -64,7 +64,7 @@ class Person:
             await found.click()
 
     def sees(self, text: str) -> bool:
-        return self._browser.wait(self.tab.get_by_text(text, exact=True).count()) == 1
+        return bool(self._browser.wait(self.tab.get_by_text(text, exact=True).count()) == 1)
 
     @property
     def path(self) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from conftest import PASSWORD
 from sqlalchemy import insert
 from tasks.models import Task, User, db
 from werkzeug.test import Client
@@ -13,6 +12,8 @@ from trivet import Trivet
 from trivet.cli import cli
 
 API = "/api/tasks"
+#: Of everybody whom the fixtures make.
+PASSWORD = "violet kettles hum at noon"
 
 
 def token(client: Client, *scopes: str) -> dict[str, str]:
